@@ -1,0 +1,201 @@
+"""The archive's single door: keep, find, open, remove. Nobody else touches the catalog or the vault."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Self, TypeVar
+
+from voxkeep.archive import catalog
+from voxkeep.archive.alarms import Alarms
+from voxkeep.archive.changes import Changes
+from voxkeep.archive.errors import RemovalRefused, UnknownRecording
+from voxkeep.archive.intake import Intake, Kept, NewAudio
+from voxkeep.archive.migrations import MIGRATIONS
+from voxkeep.archive.model import Call, Recording, State
+from voxkeep.archive.query import Scope, TimeRange
+from voxkeep.archive.renditions import Renditions
+from voxkeep.archive.rows import recording_of
+from voxkeep.archive.streams import Stream, chunks
+from voxkeep.archive.tenants import Tenants
+from voxkeep.archive.units import DAY_MS, EpochMs, RecordingId, TenantId, now_ms
+from voxkeep.audio.render import Form
+from voxkeep.database import Database, DatabaseError, Migrations, Row, Value, migrate
+from voxkeep.database.sqlite import SqliteDatabase
+from voxkeep.settings import Settings
+from voxkeep.vault import FolderVault, Reader, Source, Staged, Vault
+from voxkeep.vault.foldersync import make_folder
+
+T = TypeVar("T")
+
+DATABASE_NAME = "voxkeep.db"
+FREED_AT_ONCE = 100
+
+
+class Archive:
+    """One archive. Open it with `Archive.at`, close it with `close`."""
+
+    def __init__(self, home: Path, settings: Settings, database: Database, originals: Vault, renditions: Vault) -> None:
+        self.home = home
+        self.settings = settings
+        self.database = database
+        """For the other rooms' own tables; the archive's are reached through this class alone."""
+        self.tenants = Tenants(database)
+        self.changes = Changes(database)
+        self.alarms = Alarms(database)
+        self._originals = originals
+        self._rendition_vault = renditions
+        self._intake = Intake(database, self.tenants, originals, renditions)
+        self.renditions = Renditions(database, originals, renditions, self._intake, self.alarms)
+
+    @classmethod
+    async def at(cls, home: Path, settings: Settings, rooms: Iterable[Migrations] = ()) -> Self:
+        """Open the archive at `home`, made when missing, with the tables of `rooms` beside its own.
+
+        Raises DatabaseError when the archive cannot be opened, for one because a newer version wrote it.
+        """
+        make_folder(home)
+        each = settings.database
+        database = SqliteDatabase(
+            home / DATABASE_NAME,
+            readers=each.readers,
+            group_commit=each.group_commit,
+            busy_timeout_ms=each.busy_timeout_ms,
+        )
+        try:
+            await migrate(database, [MIGRATIONS, *rooms])
+        except DatabaseError:
+            await database.close()
+            raise
+        return cls(home, settings, database, FolderVault(home / "vault"), FolderVault(home / "renditions"))
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the files."""
+        await self._originals.close()
+        await self._rendition_vault.close()
+        await self.database.close()
+
+    async def sweep(self) -> int:
+        """Remove what dead writers left half-written, and return how many files that were."""
+        return await self._originals.sweep() + await self._rendition_vault.sweep()
+
+    async def stage(
+        self, tenant: TenantId, started_at: EpochMs, key: str, source: Source, *, length: int | None = None
+    ) -> Staged:
+        """Take in the bytes of an original: durable, not yet visible. Keep them, or discard them.
+
+        Raises VaultFull, LengthMismatch when `length` bytes were announced and others came, or what `source` raises.
+        """
+        return await self._intake.stage(tenant, started_at, key, source, length)
+
+    async def keep(
+        self,
+        recording: Recording,
+        audio: NewAudio | None = None,
+        *,
+        call: Call | None = None,
+        renditions: Sequence[tuple[Form, Source]] = (),
+    ) -> Kept:
+        """Keep a recording; when this returns, bytes and row are durable.
+
+        A key that is held (or removed) already changes nothing, except that one waiting for its audio gets it. A
+        recording without a known call gets a call of its own. Raises VaultFull or DatabaseFull: then there is
+        neither row nor file.
+        """
+        return await self._intake.keep(recording, audio, call, renditions)
+
+    async def keep_call(self, call: Call) -> Call:
+        """Keep a call, or what is newly known of one; returns it as kept."""
+        return await self.database.write(lambda transaction: catalog.ensure_call(transaction, call))
+
+    def find(
+        self, scopes: Sequence[Scope], times: TimeRange, columns: Sequence[str], shape: Callable[[list[Row]], T]
+    ) -> AsyncIterator[T]:
+        """Yield what `shape` makes of the recordings that started in `times`, a chunk at a time.
+
+        `shape` runs off the event loop. Its rows are (started_at, id, vendor_key, *columns), ordered by start and
+        then key; the last chunk may be empty.
+        """
+        return self._chunks("recordings", "vendor_key", scopes, times, columns, shape)
+
+    def find_calls(
+        self, scopes: Sequence[Scope], times: TimeRange, columns: Sequence[str], shape: Callable[[list[Row]], T]
+    ) -> AsyncIterator[T]:
+        """Yield what `shape` makes of the calls that started in `times`; rows are (started_at, id, key, *columns)."""
+        return self._chunks("calls", "key", scopes, times, columns, shape)
+
+    def _chunks(
+        self,
+        table: str,
+        key: str,
+        scopes: Sequence[Scope],
+        times: TimeRange,
+        columns: Sequence[str],
+        shape: Callable[[list[Row]], T],
+    ) -> AsyncIterator[T]:
+        streams = [Stream(self.database, table, key, columns, scope, times) for scope in scopes]
+        return chunks(streams, shape, self.settings.archive.chunk_rows)
+
+    async def of_calls(self, scope: Scope, calls: Sequence[bytes], columns: Sequence[str]) -> list[Row]:
+        """Return the recordings of some calls (their ids as bytes) as rows of `columns`, ordered by start and key."""
+        sql, names = catalog.select_of_calls(scope.visibility, columns, len(calls))
+        values: tuple[Value, ...] = (scope.tenant, *calls, *names)
+        return await self.database.read(sql, *values) if calls else []
+
+    async def by_id(self, tenant: TenantId, identity: RecordingId) -> Recording | None:
+        """Return a recording, tombstones included."""
+        return await self._one(catalog.SELECT_BY_ID, tenant, identity.bytes)
+
+    async def by_key(self, tenant: TenantId, vendor: str, key: str) -> Recording | None:
+        """Return the recording that a vendor calls `key`, tombstones included."""
+        return await self._one(catalog.SELECT_BY_KEY, tenant, vendor, key)
+
+    async def _one(self, sql: str, *values: Value) -> Recording | None:
+        rows = await self.database.read(sql, *values)
+        return recording_of(rows[0]) if rows else None
+
+    async def open(self, recording: Recording, form: Form | None = None) -> Reader:
+        """Open a recording's audio, in its original form or in another. Raises AudioNotReady, AudioMissing."""
+        return await self.renditions.open(recording, form)
+
+    async def may_remove(self, recording: Recording) -> str | None:
+        """Return why `recording` may not be removed, or None. Nothing forbids it yet."""
+        del recording
+        return None
+
+    async def remove(self, tenant: TenantId, identity: RecordingId, *, hard: bool = False) -> Recording:
+        """Turn a recording into a tombstone that keeps its key; its audio is freed after the grace, or now (`hard`).
+
+        Raises UnknownRecording, also for one removed already, and RemovalRefused.
+        """
+        recording = await self.by_id(tenant, identity)
+        if recording is None or recording.state is State.REMOVED:
+            raise UnknownRecording(f"no recording {identity}")
+        refusal = await self.may_remove(recording)
+        if refusal is not None:
+            raise RemovalRefused(refusal)
+        grace_ms = 0 if hard else self.settings.archive.removal_grace_days * DAY_MS
+        free_at = EpochMs(now_ms() + grace_ms)
+        await self.database.write(lambda transaction: catalog.bury(transaction, recording, free_at))
+        if hard:
+            await self._free(recording)
+        return recording
+
+    async def free_due(self) -> int:
+        """Free the audio of tombstones whose grace is over, and return how many there were."""
+        rows = await self.database.read(
+            "SELECT tenant, recording FROM removals WHERE free_at <= $1 ORDER BY free_at LIMIT $2",
+            now_ms(),
+            FREED_AT_ONCE,
+        )
+        for tenant, identity in rows:
+            recording = await self._one(catalog.SELECT_BY_ID, tenant, identity)
+            if recording is not None:
+                await self._free(recording)
+        return len(rows)
+
+    async def _free(self, recording: Recording) -> None:
+        renditions = await self.renditions.names(recording)
+        if recording.audio is not None:
+            await self._originals.remove(recording.audio.name)
+        for name in renditions:
+            await self._rendition_vault.remove(name)
+        await self.database.write(lambda transaction: catalog.freed(transaction, recording))

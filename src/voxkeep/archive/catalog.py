@@ -1,0 +1,178 @@
+"""Statements about recordings and calls. Each function runs inside a transaction that its caller holds."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from voxkeep.archive import changes
+from voxkeep.archive.model import Call, Recording, Rendition, State
+from voxkeep.archive.query import Visibility
+from voxkeep.archive.rows import (
+    CALL_COLUMNS,
+    PERSONAL,
+    RECORDING_COLUMNS,
+    call_of,
+    call_values,
+    insert_statement,
+    recording_of,
+    recording_values,
+)
+from voxkeep.archive.units import CallId, EpochMs, call_key, now_ms, uuid7
+from voxkeep.archive.visibility import condition
+from voxkeep.audio.render import Form
+from voxkeep.database import Transaction, Value
+
+_RECORDING = ", ".join(RECORDING_COLUMNS)
+_CALL = ", ".join(CALL_COLUMNS)
+
+# names of our own tables and columns only; every value is a parameter
+SELECT_BY_ID = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND id = $2"  # noqa: S608
+SELECT_BY_KEY = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
+INSERT_RECORDING = insert_statement("recordings", RECORDING_COLUMNS, "ON CONFLICT DO NOTHING")
+SELECT_CALL = f"SELECT {_CALL} FROM calls WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
+INSERT_CALL = insert_statement("calls", CALL_COLUMNS)
+INSERT_RENDITION = (
+    "INSERT INTO renditions (tenant, recording, form, layer, name, bytes, sha256, made_at) "
+    "VALUES ($1, $2, $3, '', $4, $5, $6, $7) ON CONFLICT (tenant, recording, form, layer) DO NOTHING"
+)
+INSERT_JOB = (
+    "INSERT INTO rendition_jobs (tenant, recording, form, next_at, attempts, error) "
+    "VALUES ($1, $2, $3, $4, 0, '') ON CONFLICT DO NOTHING"
+)
+
+
+def select_of_calls(visibility: Visibility, columns: Sequence[str], calls: int) -> tuple[str, tuple[Value, ...]]:
+    """Return a statement for the recordings of calls (values: tenant, call ids, then those returned with it)."""
+    places = ", ".join(f"${number}" for number in range(2, calls + 2))
+    extra, names = condition(visibility, first_place=calls + 2)
+    sql = (
+        f"SELECT {', '.join(columns)} FROM recordings WHERE tenant = $1 AND call IN ({places}) {extra} "  # noqa: S608
+        "ORDER BY started_at, vendor_key"
+    )
+    return sql, names
+
+
+async def held(transaction: Transaction, recording: Recording) -> Recording | None:
+    """Return the recording that stands under the same vendor key, if any."""
+    rows = await transaction.rows(SELECT_BY_KEY, recording.tenant, recording.vendor, recording.vendor_key)
+    return recording_of(rows[0]) if rows else None
+
+
+async def insert(transaction: Transaction, recording: Recording, call: Call | None) -> Recording:
+    """Add a recording, and its call where that is not known yet; returns it as kept."""
+    known = await ensure_call(transaction, call or own_call(recording))
+    kept = replace(recording, call=known.id, call_key=recording.call_key or known.key, kept_at=now_ms())
+    await transaction.execute(INSERT_RECORDING, *recording_values(kept))
+    await tell(transaction, "recording.kept", kept)
+    return kept
+
+
+async def promote(transaction: Transaction, pending: Recording, recording: Recording) -> Recording:
+    """Give a recording that was waiting for its audio what came; its id, call and key stay."""
+    kept = replace(
+        recording, id=pending.id, call=pending.call, call_key=recording.call_key or pending.call_key, kept_at=now_ms()
+    )
+    await transaction.execute("DELETE FROM recordings WHERE tenant = $1 AND id = $2", kept.tenant, kept.id.bytes)
+    await transaction.execute(INSERT_RECORDING, *recording_values(kept))
+    await tell(transaction, "recording.kept", kept)
+    return kept
+
+
+def own_call(recording: Recording) -> Call:
+    """Return the call that a recording makes when it comes without one."""
+    identity = CallId(uuid7(recording.started_at))
+    key = recording.call_key or call_key(identity, recording.started_at, recording.ended_at)
+    return Call(
+        tenant=recording.tenant,
+        id=identity,
+        started_at=recording.started_at,
+        ended_at=recording.ended_at,
+        vendor=recording.vendor,
+        vendor_key=key,
+        key=key,
+        source_tenant=recording.source_tenant,
+        reference=str(identity),
+        direction=recording.direction,
+        dialled_number=recording.dialled_number,
+    )
+
+
+async def ensure_call(transaction: Transaction, call: Call) -> Call:
+    """Keep a call under its vendor's identity, with what is newly known of it; returns it as kept."""
+    rows = await transaction.rows(SELECT_CALL, call.tenant, call.vendor, call.vendor_key)
+    if not rows:
+        await transaction.execute(INSERT_CALL, *call_values(call))
+        return call
+    known = call_of(rows[0])
+    renewed = replace(call, id=known.id)
+    if renewed != known:
+        await transaction.execute("DELETE FROM calls WHERE tenant = $1 AND id = $2", known.tenant, known.id.bytes)
+        await transaction.execute(INSERT_CALL, *call_values(renewed))
+    return renewed
+
+
+async def add_rendition(transaction: Transaction, recording: Recording, rendition: Rendition) -> None:
+    """Note a form of a recording's audio that is durable."""
+    key = (recording.tenant, recording.id.bytes, rendition.form)
+    await transaction.execute(INSERT_RENDITION, *key, rendition.name, rendition.size_bytes, rendition.sha256, now_ms())
+    await transaction.execute("DELETE FROM rendition_jobs WHERE tenant = $1 AND recording = $2 AND form = $3", *key)
+
+
+async def note_form(transaction: Transaction, recording: Recording, rendition: Rendition) -> None:
+    """Tell, of a form made after its recording was kept, what lists and followers must know."""
+    if rendition.form == Form.OPUS:
+        await transaction.execute(
+            "UPDATE recordings SET opus_bytes = $3 WHERE tenant = $1 AND id = $2",
+            recording.tenant,
+            recording.id.bytes,
+            rendition.size_bytes,
+        )
+    facts = {"form": rendition.form, "bytes": rendition.size_bytes, "sha256": rendition.sha256}
+    await changes.record(transaction, "rendition.made", recording.tenant, str(recording.id), facts)
+
+
+async def order_rendition(transaction: Transaction, recording: Recording, form: str) -> None:
+    """Have a form made by whoever walks the jobs."""
+    await transaction.execute(INSERT_JOB, recording.tenant, recording.id.bytes, form, now_ms())
+
+
+async def bury(transaction: Transaction, recording: Recording, free_at: EpochMs) -> None:
+    """Turn a recording into a tombstone whose audio is freed at `free_at`."""
+    key = (recording.tenant, recording.id.bytes)
+    await transaction.execute(
+        "UPDATE recordings SET state = $3, removed_at = $4 WHERE tenant = $1 AND id = $2",
+        *key,
+        int(State.REMOVED),
+        now_ms(),
+    )
+    await transaction.execute(
+        "INSERT INTO removals (tenant, recording, free_at) VALUES ($1, $2, $3) "
+        "ON CONFLICT (tenant, recording) DO UPDATE SET free_at = excluded.free_at",
+        *key,
+        free_at,
+    )
+    await tell(transaction, "recording.removed", recording)
+
+
+async def freed(transaction: Transaction, recording: Recording) -> None:
+    """Note that a tombstone's audio is gone from the vault."""
+    key = (recording.tenant, recording.id.bytes)
+    await transaction.execute("DELETE FROM removals WHERE tenant = $1 AND recording = $2", *key)
+    await transaction.execute("DELETE FROM renditions WHERE tenant = $1 AND recording = $2", *key)
+    await transaction.execute("DELETE FROM rendition_jobs WHERE tenant = $1 AND recording = $2", *key)
+    await transaction.execute("UPDATE recordings SET audio_name = NULL WHERE tenant = $1 AND id = $2", *key)
+    await tell(transaction, "recording.freed", recording)
+
+
+async def tell(transaction: Transaction, kind: str, recording: Recording) -> None:
+    """Append what happened to a recording to the changes."""
+    facts: dict[str, object] = {
+        "vendor": recording.vendor,
+        "key": recording.vendor_key,
+        "start": recording.started_at,
+        "duration": recording.duration_ms,
+    }
+    if recording.audio is not None:
+        facts |= {"bytes": recording.audio.size_bytes, "sha256": recording.audio.sha256}
+    personal = {name: getattr(recording, name) for name in PERSONAL}
+    await changes.record(transaction, kind, recording.tenant, str(recording.id), facts, personal)

@@ -1,0 +1,144 @@
+"""How a recording comes in: bytes first, durably, then the row that makes them visible."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from voxkeep.archive import catalog
+from voxkeep.archive.model import Audio, Call, Recording, Rendition, State
+from voxkeep.archive.names import extension_of, object_name
+from voxkeep.archive.tenants import Tenants
+from voxkeep.archive.units import EpochMs, TenantId, recording_key
+from voxkeep.audio.probe import AudioFacts
+from voxkeep.audio.render import FORMS, Form, is_form
+from voxkeep.database import Database, Transaction
+from voxkeep.vault import Source, Staged, Vault
+
+WANTED_FORMS = (Form.OPUS,)
+"""Forms that every recording gets."""
+
+
+class NewAudio(Struct, frozen=True):
+    """An original that is about to be kept: its durable bytes, and what was found in them."""
+
+    staged: Staged
+    facts: AudioFacts
+    health: int = 0
+
+
+class Kept(Struct, frozen=True):
+    """A recording as it stands in the archive after `keep`."""
+
+    recording: Recording
+    new: bool
+    """False when it was held before (or removed: the key stays taken)."""
+
+
+class Intake:
+    """Keeps recordings; see `Archive.keep`."""
+
+    def __init__(self, database: Database, tenants: Tenants, originals: Vault, renditions: Vault) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._originals = originals
+        self._renditions = renditions
+
+    async def stage(
+        self, tenant: TenantId, started_at: EpochMs, key: str, source: Source, length: int | None
+    ) -> Staged:
+        """Write an original durably beside where it will stand."""
+        name = object_name(await self._tenants.name(tenant), started_at, key, "")
+        return await self._originals.stage(name, source, length=length)
+
+    async def keep(
+        self,
+        recording: Recording,
+        audio: NewAudio | None,
+        call: Call | None,
+        renditions: Sequence[tuple[Form, Source]],
+    ) -> Kept:
+        """See `Archive.keep`."""
+        recording = replace(recording, vendor_key=recording.vendor_key or recording_key(recording.id))
+        made: list[Rendition] = []
+        try:
+            if audio is not None:
+                recording = await self._place_original(recording, audio)
+            for form, source in renditions:
+                made.append(await self.place_rendition(recording, form, source))
+            recording = replace(recording, opus_bytes=_opus_bytes(recording, audio, made))
+            kept = await self._database.write(lambda transaction: _keep(transaction, recording, call, made))
+        except BaseException:
+            await self._take_back(recording, audio, made, keep=None)
+            raise
+        if not kept.new:
+            await self._take_back(recording, audio, made, keep=kept.recording)
+        return kept
+
+    async def _place_original(self, recording: Recording, audio: NewAudio) -> Recording:
+        facts = audio.facts
+        tenant = await self._tenants.name(recording.tenant)
+        wanted = object_name(tenant, recording.started_at, recording.vendor_key, extension_of(facts.container))
+        original = Audio(
+            name=await audio.staged.place(wanted),
+            size_bytes=audio.staged.size,
+            sha256=audio.staged.sha256,
+            container=facts.container,
+            codec=facts.codec,
+            channels=facts.channels,
+            sample_rate=facts.sample_rate,
+            samples=facts.samples,
+            health=audio.health,
+        )
+        return replace(recording, audio=original)
+
+    async def place_rendition(self, recording: Recording, form: Form, source: Source) -> Rendition:
+        """Make `source` a durable object among the renditions; the catalog does not know it yet."""
+        tenant = await self._tenants.name(recording.tenant)
+        key = f"{recording.vendor_key}.{form}"
+        wanted = object_name(tenant, recording.started_at, key, FORMS[form].extension)
+        staged = await self._renditions.stage(wanted, source)
+        try:
+            name = await staged.place()
+        except BaseException:
+            await staged.discard()
+            raise
+        return Rendition(form=form, name=name, size_bytes=staged.size, sha256=staged.sha256)
+
+    async def _take_back(
+        self, recording: Recording, audio: NewAudio | None, made: Sequence[Rendition], keep: Recording | None
+    ) -> None:
+        """Remove what was placed for a recording that was not kept, except what `keep` uses."""
+        if audio is not None:
+            await audio.staged.discard()
+        if recording.audio is not None and (keep is None or not _uses(keep, recording.audio.name)):
+            await self._originals.remove(recording.audio.name)
+        if keep is None:
+            for rendition in made:
+                await self._renditions.remove(rendition.name)
+
+
+def _uses(recording: Recording, name: str) -> bool:
+    return recording.audio is not None and recording.audio.name == name
+
+
+def _opus_bytes(recording: Recording, audio: NewAudio | None, made: Sequence[Rendition]) -> int | None:
+    if audio is not None and is_form(audio.facts, Form.OPUS):
+        return audio.staged.size
+    return next((each.size_bytes for each in made if each.form == Form.OPUS), recording.opus_bytes)
+
+
+async def _keep(transaction: Transaction, recording: Recording, call: Call | None, made: Sequence[Rendition]) -> Kept:
+    held = await catalog.held(transaction, recording)
+    if held is None:
+        recording = await catalog.insert(transaction, recording, call)
+    elif held.state is State.PENDING and recording.audio is not None:
+        recording = await catalog.promote(transaction, held, recording)
+    else:
+        return Kept(held, new=False)
+    for rendition in made:
+        await catalog.add_rendition(transaction, recording, rendition)
+    if recording.audio is not None and recording.opus_bytes is None:
+        for form in WANTED_FORMS:
+            await catalog.order_rendition(transaction, recording, form)
+    return Kept(recording, new=True)

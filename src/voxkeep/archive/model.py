@@ -1,0 +1,157 @@
+"""What is kept: tenants, calls, recordings and their audio. Field names are ours; a vendor's stand in its room."""
+
+from enum import IntEnum
+from typing import Any
+
+from msgspec import Struct, field
+
+from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId
+
+OWN = "voxkeep"
+"""The vendor of what was made here (captured, simulated)."""
+IMPORTED = "import"
+"""The vendor of what came by `voxkeep import`."""
+
+
+class State(IntEnum):
+    """Where a recording stands."""
+
+    KEPT = 0
+    """Its original is held."""
+    PENDING = 1
+    """It is known, its audio is still to come."""
+    REMOVED = 2
+    """It was removed here; the key stays, so that it is not collected again."""
+    LOST_TO_SPACE = 3
+    """The system that made it deleted it for space before it came here."""
+    LOST_TO_AGE = 4
+    """The system that made it deleted it for its age before it came here."""
+    LOST = 5
+    """It was deleted before it came here, nobody knows why."""
+
+
+class Tenant(Struct, frozen=True, kw_only=True):
+    """A customer whose recordings nobody else sees."""
+
+    id: TenantId
+    name: str
+    host: str = ""
+    """Host name its API is asked under, e.g. `acme.xima.test`; its first label is a name of the tenant too."""
+    zone: str = "UTC"
+    """IANA time zone, for times given without an offset."""
+    licensed_agents: int = 0
+    """Licensed recorded agents; the egress cap is reckoned from them."""
+
+
+class Audio(Struct, frozen=True, kw_only=True):
+    """The original audio of a recording, as received."""
+
+    name: str
+    """The object's name in the vault."""
+    size_bytes: int
+    sha256: str
+    container: str
+    codec: str
+    channels: int
+    sample_rate: int
+    samples: int
+    """Samples in each channel at `sample_rate`."""
+    health: int = 0
+    """Flags of `voxkeep.audio.health.Health`; 0 is sound."""
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A call; one or more recordings belong to it."""
+
+    tenant: TenantId
+    id: CallId
+    started_at: EpochMs
+    ended_at: EpochMs
+    vendor: str = OWN
+    vendor_key: str = ""
+    """The vendor's identity of the call; ours is its key."""
+    key: str = ""
+    """The call's key, `{uuid}-{startMs}-{endMs}` unless the vendor has one of that kind."""
+    source_tenant: str = ""
+    """What the vendor calls the tenant, where that differs from our name of it."""
+    reference: str = ""
+    """A second, free identity that a vendor may show beside the key."""
+    number: int = 0
+    """A short number that people use for the call."""
+    direction: str = "inbound"
+    """inbound, outbound, internal, intersite; other words are kept as they came."""
+    caller_name: str = ""
+    dialled_number: str = ""
+    account_codes: tuple[str, ...] = ()
+    hold_ms: DurationMs = DurationMs(0)
+    location: str = ""
+    drop_event: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What only one vendor has and nobody filters on, by vendor."""
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """A recording of one talking leg of a call."""
+
+    tenant: TenantId
+    id: RecordingId
+    started_at: EpochMs
+    duration_ms: DurationMs
+    vendor: str = OWN
+    vendor_key: str = ""
+    """The key in the vendor's own system, unique in (tenant, vendor); ours is `units.recording_key`."""
+    source_tenant: str = ""
+    """What the vendor calls the tenant, where that differs from our name of it."""
+    call: CallId | None = None
+    """None only before it is kept: a recording without a known call gets a call of its own."""
+    call_key: str = ""
+    state: State = State.KEPT
+    direction: str = "inbound"
+    calling_party: str = ""
+    """As displayed: a number, or `Name(extension)` for an agent."""
+    receiving_party: str = ""
+    """As displayed: a number, or `Name(extension)` for an agent."""
+    caller_number: str = ""
+    dialled_number: str = ""
+    agent_name: str = ""
+    agent_extension: str = ""
+    agent_login: str = ""
+    skill: str = ""
+    skill_id: str = ""
+    event_id: int = 0
+    """Number of the talking leg in its system."""
+    system_id: int = 0
+    """Number of the recording system."""
+    tag: str = ""
+    audio: Audio | None = None
+    opus_bytes: int | None = None
+    """Bytes of the Ogg/Opus form, None until it exists."""
+    kept_at: EpochMs = EpochMs(0)
+    removed_at: EpochMs | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What only one vendor has and nobody filters on, by vendor."""
+
+    @property
+    def ended_at(self) -> EpochMs:
+        """Return its end."""
+        return EpochMs(self.started_at + self.duration_ms)
+
+    @property
+    def agent(self) -> str:
+        """Return the agent as displayed."""
+        return display_name(self.agent_name, self.agent_extension)
+
+
+class Rendition(Struct, frozen=True, kw_only=True):
+    """Another form of a recording's audio."""
+
+    form: str
+    name: str
+    """The object's name among the renditions."""
+    size_bytes: int
+    sha256: str
+
+
+def display_name(name: str, extension: str) -> str:
+    """Return an agent as people see one: `Name(extension)`, or what there is of it."""
+    return f"{name}({extension})" if extension else name

@@ -1,0 +1,154 @@
+"""Other forms of the audio: opening one, and making those that are missing. Originals are never altered."""
+
+import asyncio
+import io
+import logging
+
+from voxkeep.archive import alarms, catalog
+from voxkeep.archive.alarms import Alarms
+from voxkeep.archive.errors import AudioMissing, AudioNotReady
+from voxkeep.archive.intake import Intake
+from voxkeep.archive.model import Recording, Rendition
+from voxkeep.archive.rows import recording_of
+from voxkeep.archive.units import EpochMs, now_ms
+from voxkeep.audio.errors import AudioError
+from voxkeep.audio.probe import AudioFacts
+from voxkeep.audio.render import Form, is_form, render
+from voxkeep.database import Database, Row, Transaction
+from voxkeep.vault import ObjectMissing, Reader, Vault, VaultError
+
+_log = logging.getLogger(__name__)
+
+RETRY_MS = (60_000, 600_000, 3_600_000, 6 * 3_600_000)
+"""Waits before a failed form is tried again; the last one repeats."""
+JOBS_AT_ONCE = 50
+
+
+class Renditions:
+    """The forms of an archive's recordings."""
+
+    def __init__(
+        self, database: Database, originals: Vault, renditions: Vault, intake: Intake, sounder: Alarms
+    ) -> None:
+        self._database = database
+        self._originals = originals
+        self._renditions = renditions
+        self._intake = intake
+        self._alarms = sounder
+
+    async def open(self, recording: Recording, form: Form | None) -> Reader:
+        """Open a recording's original (`form` None, or when it is in that form already) or another form of it.
+
+        Raises AudioNotReady when the form is not made yet, AudioMissing (and an alarm) when its bytes are gone.
+        """
+        original = recording.audio
+        if original is None:
+            raise AudioNotReady("the recording has no audio yet")
+        if form is None or is_form(facts_of(recording), form):
+            return await self._open(recording, self._originals, original.name, original.sha256, original.size_bytes)
+        rendition = await self._find(recording, form)
+        if rendition is None:
+            raise AudioNotReady(f"the {form} form is not made yet")
+        return await self._open(recording, self._renditions, rendition.name, rendition.sha256, rendition.size_bytes)
+
+    async def _open(self, recording: Recording, vault: Vault, name: str, sha256: str, size_bytes: int) -> Reader:
+        try:
+            reader = await vault.open(name, sha256)
+        except VaultError as error:
+            await self._alarms.sound(alarms.AUDIO_MISSING, recording.tenant, str(recording.id))
+            raise AudioMissing(f"the audio of {recording.id} is missing") from error
+        if reader.size != size_bytes:
+            reader.close()
+            await self._alarms.sound(alarms.AUDIO_ALTERED, recording.tenant, str(recording.id))
+            raise AudioMissing(f"the audio of {recording.id} is not as it was kept")
+        return reader
+
+    async def _find(self, recording: Recording, form: Form) -> Rendition | None:
+        rows = await self._database.read(
+            "SELECT name, bytes, sha256 FROM renditions "
+            "WHERE tenant = $1 AND recording = $2 AND form = $3 AND layer = ''",
+            recording.tenant,
+            recording.id.bytes,
+            form,
+        )
+        return Rendition(form=form, name=rows[0][0], size_bytes=rows[0][1], sha256=rows[0][2]) if rows else None
+
+    async def names(self, recording: Recording) -> list[str]:
+        """Return the object names of all forms of a recording."""
+        rows = await self._database.read(
+            "SELECT name FROM renditions WHERE tenant = $1 AND recording = $2", recording.tenant, recording.id.bytes
+        )
+        return [name for (name,) in rows]
+
+    async def make(self, recording: Recording, form: Form) -> None:
+        """Make a form and keep it. Raises AudioError, AudioMissing, VaultError or DatabaseError."""
+        reader = await self.open(recording, None)
+        try:
+            rendered = await asyncio.to_thread(_render, reader, form)
+        finally:
+            reader.close()
+        rendition = await self._intake.place_rendition(recording, form, rendered)
+
+        async def work(transaction: Transaction) -> None:
+            await catalog.add_rendition(transaction, recording, rendition)
+            await catalog.note_form(transaction, recording, rendition)
+
+        await self._database.write(work)
+
+    async def make_due(self) -> int:
+        """Make the forms whose time has come, and return how many jobs were dealt with."""
+        rows = await self._database.read(
+            "SELECT tenant, recording, form, attempts FROM rendition_jobs WHERE next_at <= $1 "
+            "ORDER BY next_at LIMIT $2",
+            now_ms(),
+            JOBS_AT_ONCE,
+        )
+        for row in rows:
+            await self._run(row)
+        return len(rows)
+
+    async def _run(self, job: Row) -> None:
+        tenant, identity, form, attempts = job
+        found = await self._database.read(catalog.SELECT_BY_ID, tenant, identity)
+        if not found:
+            return
+        recording = recording_of(found[0])
+        try:
+            await self.make(recording, Form(form))
+        except (AudioError, AudioMissing, AudioNotReady, ObjectMissing) as error:
+            await self._alarms.sound(alarms.RENDITION_FAILED, tenant, str(recording.id))
+            wait = RETRY_MS[min(attempts, len(RETRY_MS) - 1)]
+            await self._postpone(job, EpochMs(now_ms() + wait), str(error))
+
+    async def _postpone(self, job: Row, next_at: EpochMs, error: str) -> None:
+        async def work(transaction: Transaction) -> None:
+            await transaction.execute(
+                "UPDATE rendition_jobs SET next_at = $4, attempts = attempts + 1, error = $5 "
+                "WHERE tenant = $1 AND recording = $2 AND form = $3",
+                *job[:3],
+                next_at,
+                error,
+            )
+
+        await self._database.write(work)
+
+
+def facts_of(recording: Recording) -> AudioFacts:
+    """Return what is known of the original's audio."""
+    audio = recording.audio
+    if audio is None:
+        raise AudioNotReady("the recording has no audio yet")
+    return AudioFacts(
+        container=audio.container,
+        codec=audio.codec,
+        channels=audio.channels,
+        sample_rate=audio.sample_rate,
+        samples=audio.samples,
+    )
+
+
+def _render(reader: Reader, form: Form) -> bytes:
+    target = io.BytesIO()
+    with reader.file() as source:
+        render(source, form, target)
+    return target.getvalue()

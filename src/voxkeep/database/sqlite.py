@@ -1,0 +1,241 @@
+"""The SQLite driver: WAL, one writer thread with group commit, a few reader threads.
+
+Writes that arrive while a commit is being made durable share the next one. Each runs in a savepoint of its own, so
+that one that fails takes nothing of its neighbours with it.
+"""
+
+import asyncio
+import re
+import threading
+from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+import apsw
+
+from voxkeep.database.interface import DatabaseError, DatabaseFull, Row, Shape, Transaction, Value, Work
+
+T = TypeVar("T")
+
+WORDS: Mapping[str, str] = {"bytes": "BLOB", "big": "INTEGER", "clustered": "WITHOUT ROWID"}
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # FULL makes every commit durable; NORMAL would lose acknowledged commits with the power
+    "PRAGMA synchronous = FULL",
+    "PRAGMA cache_size = -16384",
+    "PRAGMA wal_autocheckpoint = 2000",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+@lru_cache(maxsize=1024)
+def numbered(sql: str) -> str:
+    """Return `sql` with `?1` for `$1`: SQLite takes `$1` as a name, and binding by place would swap silently."""
+    return re.sub(r"\$(\d+)", r"?\1", sql)
+
+
+def _failure(error: apsw.Error) -> DatabaseError:
+    if isinstance(error, apsw.FullError):
+        return DatabaseFull("no space is left for the database")
+    return DatabaseError(f"{type(error).__name__}: {error}")
+
+
+class _Transaction:
+    """Runs in the writer's thread; its coroutines never suspend."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, *values: Value) -> list[Row]:
+        return self._connection.execute(numbered(sql), values).fetchall()
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        before = self._connection.total_changes()
+        self._connection.execute(numbered(sql), values)
+        return self._connection.total_changes() - before
+
+    async def execute_many(self, sql: str, rows: Iterable[tuple[Value, ...]]) -> None:
+        self._connection.executemany(numbered(sql), rows)
+
+
+class _Job(Generic[T]):
+    """One write on its way: what to run, and where its result is awaited."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self.work = work
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self.loop.create_future()
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def run(self, transaction: Transaction) -> None:
+        coroutine = self.work(transaction)
+        assert isinstance(coroutine, Coroutine)  # noqa: S101 -- a programming error of ours, not input
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            self.result = stop.value
+        else:
+            coroutine.close()
+            raise RuntimeError("a transaction awaited something other than its own statements")
+
+    def settle(self) -> None:
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type] # set by run, and None where T is None
+
+
+class SqliteDatabase:
+    """See `voxkeep.database.Database`; `path` is the database file, made when missing."""
+
+    words = WORDS
+
+    def __init__(self, path: Path, *, readers: int = 2, group_commit: int = 32, busy_timeout_ms: int = 10_000) -> None:
+        self._path = path
+        self._busy_timeout_ms = busy_timeout_ms
+        self._group_commit = group_commit
+        self._local = threading.local()
+        self._connections: list[apsw.Connection] = []
+        self._writer = self._connect()
+        self._watcher = self._connect()
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="voxkeep-read")
+        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._write_loop, name="voxkeep-write", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> apsw.Connection:
+        try:
+            connection = apsw.Connection(str(self._path))
+            connection.set_busy_timeout(self._busy_timeout_ms)
+            for pragma in PRAGMAS:
+                connection.execute(pragma)
+        except apsw.Error as error:
+            raise DatabaseError(f"{self._path.name}: {error}") from error
+        self._connections.append(connection)
+        return connection
+
+    def _reader(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    async def read(self, sql: str, *values: Value) -> list[Row]:
+        """See `Database.read`."""
+        return await self.read_shaped(_as_they_are, sql, *values)
+
+    async def read_shaped(self, shape: Shape[T], sql: str, *values: Value) -> T:
+        """See `Database.read_shaped`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read, shape, sql, values)
+
+    def _read(self, shape: Shape[T], sql: str, values: tuple[Value, ...]) -> T:
+        try:
+            rows = self._reader().execute(numbered(sql), values).fetchall()
+        except apsw.Error as error:
+            raise _failure(error) from error
+        return shape(rows)
+
+    async def write(self, work: Work[T]) -> T:
+        """See `Database.write`."""
+        job = _Job(work)
+        self._jobs.put(job)
+        return await job.future
+
+    async def define(self, script: str) -> None:
+        """See `Database.define`."""
+
+        async def run(transaction: Transaction) -> None:
+            await transaction.execute(script)
+
+        await self.write(run)
+
+    async def changes(self) -> int:
+        """See `Database.changes`; answered on the event loop, in a few microseconds."""
+        version: int = self._watcher.execute("PRAGMA data_version").get
+        return version
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._readers.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()
+
+    # In the writer's thread from here on.
+
+    def _write_loop(self) -> None:
+        while (group := self._next_group()) is not None:
+            self._run_group(group)
+            for loop in {job.loop for job in group}:
+                jobs = [job for job in group if job.loop is loop]
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(_settle, jobs)
+
+    def _next_group(self) -> list[_Job[Any]] | None:
+        first = self._jobs.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < self._group_commit:
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                break
+            if job is None:
+                self._jobs.put(None)
+                break
+            group.append(job)
+        return group
+
+    def _run_group(self, group: list[_Job[Any]]) -> None:
+        try:
+            self._commit_together(group)
+        except apsw.Error as error:
+            self._roll_back()
+            if len(group) == 1:
+                group[0].error = _failure(error)
+                return
+            # one of them broke the whole transaction (disk full, I/O): alone, each meets only its own fate
+            for job in group:
+                self._run_group([job])
+
+    def _commit_together(self, group: list[_Job[Any]]) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        transaction = _Transaction(self._writer)
+        for job in group:
+            job.error = None
+            self._run_in_savepoint(job, transaction)
+        self._writer.execute("COMMIT")
+
+    def _run_in_savepoint(self, job: _Job[Any], transaction: _Transaction) -> None:
+        self._writer.execute("SAVEPOINT job")
+        try:
+            job.run(transaction)
+        except Exception as error:  # whatever the work raises belongs to whoever awaits it
+            if not self._writer.in_transaction:
+                raise apsw.Error("the whole transaction was given up") from error
+            self._writer.execute("ROLLBACK TO job")
+            job.error = _failure(error) if isinstance(error, apsw.Error) else error
+        self._writer.execute("RELEASE job")
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+
+def _as_they_are(rows: list[Row]) -> list[Row]:
+    return rows
+
+
+def _settle(jobs: list[_Job[Any]]) -> None:
+    for job in jobs:
+        job.settle()
