@@ -141,6 +141,11 @@ class Recording(Struct, frozen=True, kw_only=True):
         """Return the agent as displayed."""
         return display_name(self.agent_name, self.agent_extension)
 
+    @property
+    def agent_names(self) -> frozenset[str]:
+        """Return all that the agent may be named by."""
+        return frozenset({self.agent, self.agent_name, self.agent_extension, self.agent_login}) - {""}
+
 
 class Rendition(Struct, frozen=True, kw_only=True):
     """Another form of a recording's audio."""

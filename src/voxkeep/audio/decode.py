@@ -8,18 +8,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
 from av.container.input import InputContainer
 from numpy.typing import NDArray
 
-from voxkeep.audio import sniff
-from voxkeep.audio.errors import UnreadableAudio
+from voxkeep.audio import ogg, sniff
+from voxkeep.audio.errors import BrokenOgg, UnreadableAudio
 from voxkeep.audio.probe import AudioFacts
 
 Block: TypeAlias = NDArray[np.int16]
@@ -30,20 +30,30 @@ _OPUS_DECODED_RATE = 48_000
 _SANE_RATES = range(1_000, 768_001)
 _SANE_CHANNELS = range(1, 9)
 _NOTHING = AudioFacts(container="none", codec="none", channels=1, sample_rate=8_000, samples=0)
-# Large packets: with FFmpeg's own size (an eighth of a second) an hour of WAV costs 28,000 turns of Python.
-_DEMUXER_OPTIONS = {"wav": {"max_size": str(4 * BLOCK_SAMPLES)}}
+# Measured on an hour of WAV: FFmpeg's own 2 kB packets cost twice the time, and 256 kB ones six times (page faults).
+_DEMUXER_OPTIONS = {"wav": {"max_size": "16384"}}
+
+
+class _Coded(NamedTuple):
+    """Where the packets come from, and what decodes them."""
+
+    demuxer: InputContainer
+    decoder: AudioCodecContext
 
 
 class Track:
-    """The one audio stream of a file, to be read once from its start to its end."""
+    """The one audio stream of a file, to be read once from its start to its end.
 
-    def __init__(self, head: AudioFacts, decoded_rate: int, demuxer: InputContainer | None = None) -> None:
+    `channels` and `sample_rate` are the facts'; `decoded_rate` in Hz is what `blocks` give when no other rate is asked.
+    """
+
+    def __init__(self, head: AudioFacts, coded: _Coded | None = None) -> None:
         self._head = head
-        self._demuxer = demuxer
-        self._decoded_rate = decoded_rate
+        self._coded = coded
         self._decoded_samples = 0
         self.channels = head.channels
         self.sample_rate = head.sample_rate
+        self.decoded_rate = _OPUS_DECODED_RATE if head.codec == "opus" else head.sample_rate
 
     def facts(self) -> AudioFacts:
         """Tell the facts; right only once the track has been read to its end."""
@@ -61,7 +71,7 @@ class Track:
 
         Without a rate the samples come as the codec decodes them (Opus: 48 kHz), which costs least.
         """
-        rate = sample_rate or self._decoded_rate
+        rate = sample_rate or self.decoded_rate
         layout = _layout(channels or self.channels)
         written = 0
         for frame in _converted(self._frames(), layout, rate):
@@ -72,13 +82,8 @@ class Track:
         if missing := self._samples_at(rate) - written:
             yield np.zeros((channels or self.channels, missing), np.int16)
 
-    @property
-    def decoded_rate(self) -> int:
-        """The rate in Hz at which `blocks` come when no other is asked."""
-        return self._decoded_rate
-
     def _samples_at(self, rate: int) -> int:
-        return round(Fraction(self._decoded_samples * rate, self._decoded_rate))
+        return round(Fraction(self._decoded_samples * rate, self.decoded_rate))
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Decode packet by packet; a damaged packet is left out, so that the rest of the call is still heard."""
@@ -87,22 +92,21 @@ class Track:
             if frame is None:
                 damaged = True
                 continue
-            self._decoded_samples += round(frame.samples * self._decoded_rate / frame.sample_rate)
-            frame.pts = None
+            self._decoded_samples += round(frame.samples * self.decoded_rate / frame.sample_rate)
             yield frame
         if not self._decoded_samples and (damaged or self._head.container == "mp3"):
             raise UnreadableAudio(f"none of the {self._head.container} file's audio can be decoded")
 
     def _decode(self) -> Iterator[AudioFrame | None]:
-        if self._demuxer is None:
+        if self._coded is None:
             return
-        packets = self._demuxer.demux(audio=0)
+        packets = self._coded.demuxer.demux(audio=0)
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                frames = packet.decode()
+                frames = self._coded.decoder.decode(packet if packet.size else None)
             except av.error.EOFError:
                 return
             except av.FFmpegError:
@@ -118,7 +122,7 @@ def track(source: sniff.Source) -> Iterator[Track]:
         head = file.read(sniff.HEAD_BYTES)
         file.seek(0)
         if not head:
-            yield Track(_NOTHING, _NOTHING.sample_rate)
+            yield Track(_NOTHING)
             return
         container = sniff.container_of(head)
         if container is None:
@@ -128,7 +132,7 @@ def track(source: sniff.Source) -> Iterator[Track]:
                 file, "r", format=container, options=_DEMUXER_OPTIONS.get(container), metadata_errors="replace"
             )
         except av.error.EOFError:
-            yield _header_only(container, head)
+            yield _header_only(container, head, file)
             return
         except (av.FFmpegError, ValueError) as error:
             raise UnreadableAudio(f"a damaged {container} file: {error}") from error
@@ -136,37 +140,53 @@ def track(source: sniff.Source) -> Iterator[Track]:
             yield _tracked(container, demuxer)
 
 
-def _header_only(container: str, head: bytes) -> Track:
+def _header_only(container: str, head: bytes, file: BinaryIO) -> Track:
+    """Describe a file that ends before its audio; not one whose header FFmpeg passed over because it is damaged."""
     header = sniff.header_of(container, head)
+    if container == "ogg":
+        file.seek(0)
+        try:
+            ogg.check_first_page(file)
+        except BrokenOgg as error:
+            raise UnreadableAudio(error.reason) from error
     if header is None:
         raise UnreadableAudio(f"a {container} file without a whole header")
-    return _checked(container, header.codec, header.channels, header.sample_rate)
+    return Track(_checked(container, header.codec, header.channels, header.sample_rate))
 
 
 def _tracked(container: str, demuxer: InputContainer) -> Track:
     if not demuxer.streams.audio:
         raise UnreadableAudio(f"a {container} file without an audio stream")
-    stream: AudioStream = demuxer.streams.audio[0]
-    context = stream.codec_context
+    context = demuxer.streams.audio[0].codec_context
     if context is None:
         raise UnreadableAudio(f"a {container} file of an unknown codec")
     codec = context.codec.canonical_name
-    rate = _opus_input_rate(context.extradata) if codec == "opus" else context.sample_rate
-    return _checked(container, codec, context.channels, rate, demuxer)
+    if codec != "opus":
+        head = _checked(container, codec, context.channels, context.sample_rate)
+        return Track(head, _Coded(demuxer, context))
+    opus_head = context.extradata or b""
+    input_rate = int.from_bytes(opus_head[12:16], "little")  # RFC 7845, 5.1
+    head = _checked(container, codec, context.channels, input_rate)
+    return Track(head, _Coded(demuxer, _libopus(context)))
 
 
-def _checked(container: str, codec: str, channels: int, rate: int, demuxer: InputContainer | None = None) -> Track:
+def _libopus(context: AudioCodecContext) -> AudioCodecContext:
+    """Replace FFmpeg's own Opus decoder by the reference one.
+
+    FFmpeg's is half a millisecond late, and loses that from the end of a file of a single packet.
+    """
+    decoder = av.CodecContext.create("libopus", "r")
+    decoder.extradata = context.extradata
+    decoder.layout = context.layout
+    return decoder
+
+
+def _checked(container: str, codec: str, channels: int, rate: int) -> AudioFacts:
     if codec == "opus" and rate not in _SANE_RATES:
         rate = _OPUS_DECODED_RATE  # RFC 7845, 5.1: 0 is unspecified, and the field is only a hint
     if rate not in _SANE_RATES or channels not in _SANE_CHANNELS:
         raise UnreadableAudio(f"a {container} file of {channels} channels at {rate} Hz")
-    decoded_rate = _OPUS_DECODED_RATE if codec == "opus" else rate
-    return Track(AudioFacts(container, codec, channels, rate, 0), decoded_rate, demuxer)
-
-
-def _opus_input_rate(opus_head: bytes | None) -> int:
-    """The rate before encoding, from the identification header (RFC 7845, 5.1); 0 when it is not stated."""
-    return int.from_bytes((opus_head or b"")[12:16], "little")
+    return AudioFacts(container, codec, channels, rate, samples=0)
 
 
 def _layout(channels: int) -> str:

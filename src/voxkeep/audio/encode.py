@@ -11,7 +11,7 @@ import wave
 from collections.abc import Iterator
 from fractions import Fraction
 from types import MappingProxyType
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -33,7 +33,7 @@ class _Coding(NamedTuple):
     """What an encoder is told."""
 
     container: str
-    codec: str
+    codec: Literal["libopus", "libmp3lame"]
     sample_format: str
     sample_rate: int
     channels: int
@@ -100,7 +100,7 @@ def _write_coded(track: decode.Track, coding: _Coding, target: BinaryIO) -> None
 
 
 def _add_stream(muxer: OutputContainer, coding: _Coding) -> AudioStream:
-    stream: AudioStream = muxer.add_stream(
+    return muxer.add_stream(
         coding.codec,
         rate=coding.sample_rate,
         options={"flags": "+bitexact", **coding.options},
@@ -108,7 +108,6 @@ def _add_stream(muxer: OutputContainer, coding: _Coding) -> AudioStream:
         format=coding.sample_format,
         bit_rate=coding.bits_per_second,
     )
-    return stream
 
 
 def _frames(blocks: Iterator[decode.Block], coding: _Coding) -> Iterator[AudioFrame]:

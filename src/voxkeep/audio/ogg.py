@@ -89,6 +89,11 @@ def verify_ogg_opus(source: Source) -> OggFacts:
         )
 
 
+def check_first_page(file: BinaryIO) -> None:
+    """Read one page from where the file stands. Raises `BrokenOgg` unless it is whole and undamaged."""
+    _page(file, file.read(_HEADER.size), 0)
+
+
 def crc32_ogg(data: bytes) -> int:
     """Ogg's checksum: polynomial 0x04c11db7, most significant bit first, starting from 0, no final inversion.
 

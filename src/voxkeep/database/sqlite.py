@@ -221,8 +221,8 @@ class SqliteDatabase:
         try:
             job.run(transaction)
         except Exception as error:  # whatever the work raises belongs to whoever awaits it
-            if not self._writer.in_transaction:
-                raise apsw.Error("the whole transaction was given up") from error
+            if not self._writer.in_transaction:  # SQLite gave up the whole of it
+                raise error if isinstance(error, apsw.Error) else apsw.Error(str(error)) from error
             self._writer.execute("ROLLBACK TO job")
             job.error = _failure(error) if isinstance(error, apsw.Error) else error
         self._writer.execute("RELEASE job")

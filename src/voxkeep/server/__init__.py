@@ -1,0 +1,1 @@
+"""The server: one port, every dialect mounted, what all of them share in front."""

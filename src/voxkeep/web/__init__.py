@@ -1,4 +1,4 @@
-"""What every HTTP face needs and no vendor owns, as plain ASGI: Range and audio sending, streamed lists, limits, errors.
+"""What every HTTP face needs and no vendor owns, as plain ASGI: audio by Range, streamed lists, limits, errors.
 
 Knows no vendor, no database, no vault and no user. A recording reaches it as an `audio.AudioBody`, a list as an
 iterator of encoded chunks; statuses and error bodies in a vendor's words are shaped by that vendor's own room.

@@ -1,4 +1,4 @@
-"""Which bytes of a body a request asks for: Range and If-Range of RFC 9110, 13.1.5 and 14. Pure functions over header values.
+"""Which bytes of a body a request asks for: Range and If-Range of RFC 9110, 13.1.5 and 14, over header values.
 
 Decisions where the RFC leaves a choice:
 

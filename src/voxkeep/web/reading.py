@@ -9,6 +9,7 @@ from voxkeep.web.errors import TruncatedBodyError
 CHUNK_BYTES: Final = 256 * 1024
 
 _NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
+_PROBE: Final = [bytearray(1)]  # written, never read
 
 
 class AudioBody(Protocol):
@@ -43,7 +44,10 @@ async def read_exactly(body: AudioBody, offset: int, length: int) -> bytes | byt
 
 async def read_file(descriptor: int, offset: int, length: int) -> bytes | bytearray:
     """Read up to `length` bytes of a file at `offset` without holding the event loop up for the disk."""
-    return _read_cached(descriptor, offset, length) or await asyncio.to_thread(os.pread, descriptor, length, offset)
+    cached = _read_cached(descriptor, offset, length)
+    if cached is not None:
+        return cached
+    return await asyncio.to_thread(os.pread, descriptor, length, offset)
 
 
 def _read_cached(descriptor: int, offset: int, length: int) -> bytearray | None:
@@ -60,17 +64,15 @@ def _read_cached(descriptor: int, offset: int, length: int) -> bytearray | None:
 
 
 def is_cached(descriptor: int, start: int, stop: int) -> bool:
-    """Say whether both ends of a piece are in the page cache, as a piece lately read or written is. Never waits.
+    """Say whether a piece is likely in the page cache: its last byte is, and read-ahead goes forwards. Never waits.
 
     Raises TruncatedBodyError when the file ends before `stop`.
     """
     if _NOWAIT is None:
         return False
-    probe = [bytearray(1)]
     try:
-        if os.preadv(descriptor, probe, stop - 1, _NOWAIT) == 0:
+        if os.preadv(descriptor, _PROBE, stop - 1, _NOWAIT) == 0:
             raise TruncatedBodyError(stop - start, start)
-        os.preadv(descriptor, probe, start, _NOWAIT)
     except OSError:
         return False
     return True

@@ -1,0 +1,1 @@
+"""Xima CCaaS: its words, its API as we serve it, and the source that collects from it."""

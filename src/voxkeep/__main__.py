@@ -1,0 +1,5 @@
+"""`python -m voxkeep` is the `voxkeep` command."""
+
+from voxkeep.cli import main
+
+main()

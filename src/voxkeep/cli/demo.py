@@ -1,0 +1,85 @@
+"""`voxkeep demo`: the sample contact centre, made and served at once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec.structs import asdict, replace
+from rich.progress import Progress
+
+from voxkeep.access import Access
+from voxkeep.cli.common import DATA_DEFAULT, USAGE, Data, Failure, Json, archive_at, err, out, print_json, run
+from voxkeep.demo.build import Demo, DemoError, Plan, build, claim
+from voxkeep.server.serve import serve, set_up_logging
+
+EXAMPLES = """
+A sample contact centre is served at {url} (stop it with Ctrl-C).
+
+  export TOKEN={token}
+  curl -s -H "Authorization: Bearer $TOKEN" \\
+    '{url}/rest/api/v2/recordings?startTime={start}&endTime={end}'
+
+Hear the first recording:
+
+  {python} -c 'import json, sys; print(json.load(sys.stdin)[0]["recordingKey"])' shows a key of that list; then
+  curl -s -H "Authorization: Bearer $TOKEN" -o call.ogg {url}/rest/api/v2/recordings/{tenant}/KEY/audio
+"""
+
+
+def command(
+    data: Data = DATA_DEFAULT,
+    recordings: Annotated[int, typer.Option(min=1, max=100_000, help="Recordings of the tenant acme-ns.")] = 240,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days before today that they lie in.")] = 5,
+    seed: Annotated[int, typer.Option(help="Another seed makes other calls.")] = 1,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 8400,
+    no_live: Annotated[
+        bool, typer.Option("--no-live", help="Simulate no calls after the start (none are simulated yet).")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a sample contact centre with real speech and serve it."""
+    del no_live
+    plan = Plan(recordings=recordings, days=days, seed=seed)
+    set_up_logging()
+    run(lambda: _demo(data, plan, host, port, tell_json=json))
+
+
+async def _demo(home: Path, plan: Plan, host: str, port: int, *, tell_json: bool) -> None:
+    try:
+        lock = claim(home)
+    except DemoError as error:
+        raise Failure(str(error), USAGE) from error
+    with lock:
+        async with archive_at(home, create=True) as archive:
+            access = Access(archive.database, archive.settings, archive.tenants)
+            with Progress(console=err, transient=True) as progress:
+                task = progress.add_task("making the sample calls")
+                made = await build(
+                    archive, access, plan, lambda done, total: progress.update(task, completed=done, total=total)
+                )
+            settings = replace(archive.settings.server, host=host, port=port)
+            await serve(archive, access, settings, _teller(made, tell_json=tell_json))
+
+
+def _teller(made: Demo, *, tell_json: bool) -> Callable[[str], None]:
+    def ready(url: str) -> None:
+        if tell_json:
+            tenants = [asdict(tenant) for tenant in made.tenants]
+            print_json({"url": url, "xima": {"tenants": tenants, "start": made.start, "end": made.end}})
+        else:
+            first = made.tenants[0]
+            out.print(
+                EXAMPLES.format(
+                    url=url,
+                    token=first.token,
+                    tenant=first.name,
+                    start=made.start.replace("+00:00", "Z"),
+                    end=made.end.replace("+00:00", "Z"),
+                    python="python3",
+                ),
+                markup=False,
+            )
+
+    return ready

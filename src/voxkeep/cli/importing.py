@@ -1,0 +1,187 @@
+"""`voxkeep import`: files and a manifest into the archive."""
+
+import asyncio
+import io
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from msgspec import Struct, field
+from rich.progress import Progress
+
+from voxkeep.archive import Archive, NewAudio
+from voxkeep.archive.errors import UnknownTenant
+from voxkeep.archive.manifest import BadLine, Line, call_of, moment, parse, recording_of
+from voxkeep.archive.model import IMPORTED
+from voxkeep.archive.units import TenantId
+from voxkeep.audio.errors import AudioError
+from voxkeep.audio.health import Examination, Health, examine
+from voxkeep.audio.render import Form, is_form, render
+from voxkeep.cli.common import (
+    DATA_DEFAULT,
+    INCOMPLETE,
+    USAGE,
+    Data,
+    Failure,
+    Json,
+    archive_at,
+    err,
+    out,
+    print_json,
+    run,
+)
+from voxkeep.vault import Staged
+
+AT_ONCE = 4
+BLOCK_BYTES = 1 << 20
+
+
+class Problem(Struct, frozen=True):
+    """A line that was not imported."""
+
+    line: int
+    field: str
+    reason: str
+
+
+class Report(Struct):
+    """What became of the lines."""
+
+    lines: int = 0
+    imported: int = 0
+    held: int = 0
+    """Were in the archive already."""
+    flagged: dict[str, int] = field(default_factory=dict)
+    """Kept, with a health flag; by flag."""
+    problems: list[Problem] = field(default_factory=list)
+
+
+def command(
+    manifest: Annotated[Path, typer.Option("--manifest", help="JSON lines, one recording each.")],
+    tenant: Annotated[str, typer.Option(help="The tenant of lines that name none.")] = "",
+    data: Data = DATA_DEFAULT,
+    json: Json = False,
+) -> None:
+    """Import recordings: wav (G.711 too), mp3, ogg or flac files named by a manifest."""
+    report = run(lambda: _import(data, manifest, tenant))
+    if json:
+        print_json(report)
+    else:
+        _tell(report)
+    if report.problems:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _tell(report: Report) -> None:
+    out.print(
+        f"{report.lines} lines: {report.imported} imported, {report.held} held, {len(report.problems)} not imported"
+    )
+    for flag, count in sorted(report.flagged.items()):
+        out.print(f"  kept and flagged {flag}: {count}")
+    for problem in report.problems:
+        err.print(f"line {problem.line}: {problem.field}: {problem.reason}", markup=False)
+
+
+async def _import(home: Path, manifest: Path, tenant: str) -> Report:
+    try:
+        file = manifest.open("rb")
+    except OSError as error:
+        raise Failure(f"{manifest}: {error.strerror}", USAGE) from error
+    with file:
+        async with archive_at(home) as archive:
+            with Progress(console=err, transient=True) as progress:
+                task = progress.add_task("importing", total=os.fstat(file.fileno()).st_size)
+                importer = Importer(archive, manifest.parent, tenant)
+                return await importer.run(_numbered(file), lambda: progress.update(task, completed=file.tell()))
+
+
+def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    return ((number, text) for number, text in enumerate(file, 1) if text.strip())
+
+
+class Importer:
+    """Takes the lines of one manifest into the archive, a few at a time."""
+
+    def __init__(self, archive: Archive, folder: Path, tenant: str) -> None:
+        self._archive = archive
+        self._folder = folder
+        self._tenant = tenant
+        self._report = Report()
+
+    async def run(self, lines: Iterator[tuple[int, bytes]], progress: Callable[[], None]) -> Report:
+        """Import every line that can be, and report on all."""
+
+        async def worker() -> None:
+            for number, text in lines:
+                self._report.lines += 1
+                await self._line(number, text)
+                progress()
+
+        await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+        self._report.problems.sort(key=lambda problem: problem.line)
+        return self._report
+
+    async def _line(self, number: int, text: bytes) -> None:
+        try:
+            await self._take(parse(text))
+        except BadLine as problem:
+            self._report.problems.append(Problem(number, problem.field, problem.reason))
+
+    async def _take(self, line: Line) -> None:
+        tenant = await self._tenant_of(line)
+        if line.key is not None and await self._archive.by_key(tenant, IMPORTED, line.key):
+            self._report.held += 1
+            return
+        started_at = moment(line.started_at, "started_at")
+        staged = await self._archive.stage(tenant, started_at, line.key or "import", self._blocks(line))
+        try:
+            await self._keep(line, tenant, staged)
+        finally:
+            await staged.discard()
+
+    async def _keep(self, line: Line, tenant: TenantId, staged: Staged) -> None:
+        try:
+            examined, opus = await asyncio.to_thread(_look_into, staged, line.duration_ms)
+        except AudioError as error:
+            raise BadLine("audio", str(error)) from error
+        recording = recording_of(line, tenant, examined.facts, staged.sha256)
+        audio = NewAudio(staged, examined.facts, int(examined.health))
+        renditions = [] if opus is None else [(Form.OPUS, opus)]
+        kept = await self._archive.keep(recording, audio, call=call_of(line, recording), renditions=renditions)
+        if not kept.new:
+            self._report.held += 1
+            return
+        self._report.imported += 1
+        for flag in Health(examined.health).words():
+            self._report.flagged[flag] = self._report.flagged.get(flag, 0) + 1
+
+    async def _tenant_of(self, line: Line) -> TenantId:
+        name = line.tenant or self._tenant
+        if not name:
+            raise BadLine("tenant", "missing, and no --tenant is given")
+        try:
+            return (await self._archive.tenants.named(name)).id
+        except UnknownTenant as error:
+            raise BadLine("tenant", str(error)) from error
+
+    async def _blocks(self, line: Line) -> AsyncIterator[bytes]:
+        try:
+            with (self._folder / line.audio).open("rb") as file:
+                while block := file.read(BLOCK_BYTES):
+                    yield block
+        except OSError as error:
+            raise BadLine("audio", f"{line.audio}: {error.strerror}") from error
+
+
+def _look_into(staged: Staged, duration_ms: int | None) -> tuple[Examination, bytes | None]:
+    """Examine an original and make its Opus form, unless it is in that form already."""
+    with staged.file() as source:
+        examined = examine(source, duration_ms)
+        if is_form(examined.facts, Form.OPUS):
+            return examined, None
+        source.seek(0)
+        target = io.BytesIO()
+        render(source, Form.OPUS, target)
+        return examined, target.getvalue()

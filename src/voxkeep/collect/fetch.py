@@ -1,0 +1,96 @@
+"""One recording's audio: asked for, staged, examined, kept."""
+
+import asyncio
+
+from msgspec import Struct
+
+from voxkeep.archive import Archive, Kept, NewAudio
+from voxkeep.audio.errors import AudioError
+from voxkeep.audio.health import SHORT_SHARE, Examination, examine
+from voxkeep.collect.errors import BadAnswer, Doubtful
+from voxkeep.collect.patience import Patience
+from voxkeep.collect.quarantine import LARGEST_BYTES
+from voxkeep.collect.source import Listed, Source
+from voxkeep.vault import LengthMismatch, Staged
+
+
+class Fetched(Struct, frozen=True):
+    """A recording that is kept now."""
+
+    kept: Kept
+    size_bytes: int
+    note: str
+    """What is unusual about its audio."""
+
+
+class Fetcher:
+    """Fetches recordings from one source into the archive."""
+
+    def __init__(self, archive: Archive, source: Source, patience: Patience) -> None:
+        self._archive = archive
+        self._source = source
+        self._patience = patience
+
+    async def fetch(self, listed: Listed, evidence: str) -> Fetched:
+        """Fetch one recording, again while that makes sense, and keep it.
+
+        `evidence` is the hash of an earlier run's doubtful audio: the same bytes are believed now. Raises
+        VendorFailure, or what the archive raises; nothing is left behind then.
+        """
+        last = ""
+        async for attempt in self._patience.attempts():
+            with attempt:
+                try:
+                    return await self._once(listed, evidence)
+                except BadAnswer as error:
+                    # the same wrong bytes again: another try would only spend the vendor's egress
+                    error.passing = error.passing and error.sha256 != last
+                    last = error.sha256
+                    raise
+        raise AssertionError("unreachable: the last attempt raises")
+
+    async def _once(self, listed: Listed, evidence: str) -> Fetched:
+        staged = await self._stage(listed)
+        try:
+            examination, note = await asyncio.to_thread(self._examine, staged, listed)
+            self._check_duration(examination, staged, listed, evidence)
+            audio = NewAudio(staged, examination.facts, int(examination.health))
+            kept = await self._archive.keep(listed.recording, audio, call=listed.call)
+        except BaseException:
+            # also when the run is cancelled: nothing half-done stays
+            await staged.discard()
+            raise
+        return Fetched(kept, staged.size, note)
+
+    async def _stage(self, listed: Listed) -> Staged:
+        recording = listed.recording
+        async with self._source.fetch(listed) as download:
+            try:
+                return await self._archive.stage(
+                    recording.tenant, recording.started_at, listed.key, download.blocks, length=download.length
+                )
+            except LengthMismatch as error:
+                raise BadAnswer("the audio was cut short") from error
+
+    def _examine(self, staged: Staged, listed: Listed) -> tuple[Examination, str]:
+        with staged.file() as file:
+            try:
+                note = self._source.verify(file, listed)
+                return examine(file, listed.expected_duration_ms), note
+            except AudioError as error:
+                file.seek(0)
+                raise BadAnswer(f"not whole audio: {error.reason}", raw=file.read(LARGEST_BYTES)) from error
+
+    def _check_duration(self, examination: Examination, staged: Staged, listed: Listed, evidence: str) -> None:
+        """Doubt audio of another length than listed, once: the vendor may still have been writing it.
+
+        The same bytes in a later run are what the vendor has, and are kept (short ones flagged so), so that nothing
+        stays out for ever.
+        """
+        expected = listed.expected_duration_ms
+        if expected is None or staged.sha256 == evidence:
+            return
+        actual = examination.facts.duration_ms
+        if abs(actual - expected) > max(SHORT_SHARE * expected, listed.duration_slack_ms):
+            word = "shorter" if actual < expected else "longer"
+            raise Doubtful(f"audio {word} than its metadata says", sha256=staged.sha256)

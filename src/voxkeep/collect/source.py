@@ -1,0 +1,150 @@
+"""What the collector needs of a vendor, and what a vendor's source tells it.
+
+A source asks the vendor and says what the answers mean; it neither retries nor waits by itself, except for its slot
+before every request. Failures are told as `voxkeep.collect.errors`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import BinaryIO, Protocol
+
+from msgspec import Struct
+
+from voxkeep.archive.model import Call, Recording
+from voxkeep.archive.units import EpochMs, TenantId
+
+Slot = Callable[[], Awaitable[None]]
+"""Waits until the next request may be sent. Awaited right before each, whatever it asks for."""
+
+
+class Window(Struct, frozen=True):
+    """A span of time; both ends belong to it."""
+
+    first: EpochMs
+    last: EpochMs
+
+
+class Ready(Struct, frozen=True):
+    """The audio can be fetched."""
+
+    urgent: bool = False
+    """The vendor is about to delete it."""
+
+
+class Pending(Struct, frozen=True):
+    """The vendor has not finished it: it is asked for again in the next run."""
+
+
+class Deleted(Struct, frozen=True):
+    """The vendor has deleted it."""
+
+    reason: str
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A recording as the vendor lists it."""
+
+    recording: Recording
+    """What will be kept; its `vendor_key` is its identity."""
+    status: Ready | Pending | Deleted
+    call: Call | None = None
+    call_known: bool = False
+    """Whether `call` is all that the vendor tells of the call, rather than what the recording alone does."""
+    expected_duration_ms: int | None = None
+    """None when the vendor does not say."""
+    duration_slack_ms: int = 200
+    """Difference from that duration which is never doubted; 2 % never is."""
+    expected_bytes: int | None = None
+    """A hint: nothing is refused for it."""
+    place: str = ""
+    """Where the source finds it again; nobody else reads this."""
+
+    @property
+    def key(self) -> str:
+        """The recording's identity at the vendor."""
+        return self.recording.vendor_key
+
+
+class Rejected(Struct, frozen=True):
+    """A record of a list that could not be understood."""
+
+    raw: bytes
+    reason: str
+    key: str = ""
+    """The recording's key, where that much could be read."""
+
+
+class Listing(Struct, frozen=True):
+    """What the vendor lists for a window, in any order."""
+
+    listed: list[Listed]
+    rejected: list[Rejected] = []
+    notes: list[str] = []
+    """What a reader of the report should know: an answer that was done without."""
+
+
+class CheckReport(Struct, frozen=True):
+    """How a source stands: whether it can be collected from, and what was seen or can be done."""
+
+    ok: bool
+    lines: list[str]
+
+
+class Download(Struct, frozen=True):
+    """Audio on its way."""
+
+    blocks: AsyncIterator[bytes]
+    length: int | None = None
+    """Bytes announced."""
+
+
+class Connection(Struct, frozen=True):
+    """What a source is made of."""
+
+    url: str
+    secret: str
+    tenant: TenantId
+    """The archive's tenant the recordings are kept for."""
+    tenant_name: str
+    slot: Slot
+    timeout_seconds: float
+    """How long the vendor may stay silent."""
+
+    def __repr__(self) -> str:
+        """Leave the secret out."""
+        return f"Connection({self.url!r}, {self.tenant_name!r})"
+
+
+class Source(Protocol):
+    """One tenant of a vendor."""
+
+    async def check(self) -> CheckReport:
+        """Try whether the vendor lets us in, asking for as little as possible. Raises VendorFailure."""
+        ...
+
+    async def listing(self, window: Window) -> Listing:
+        """Return everything that the vendor lists for `window`. Raises VendorFailure."""
+        ...
+
+    async def again(self, listed: Listed) -> Listed | None:
+        """Return how the vendor lists one recording now, None when it does not any more. Raises VendorFailure."""
+        ...
+
+    def fetch(self, listed: Listed) -> AbstractAsyncContextManager[Download]:
+        """Ask for a recording's audio. Entering it, and reading the blocks, raise VendorFailure."""
+        ...
+
+    def verify(self, file: BinaryIO, listed: Listed) -> str:
+        """Tell whether fetched audio is whole, and return what is unusual about it ("" for nothing).
+
+        Runs in a thread. Raises `voxkeep.audio.errors.AudioError` for audio that is not whole.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+Factory = Callable[[Connection], Source]
+"""Makes a source, inside the event loop. Raises SourceUnusable."""

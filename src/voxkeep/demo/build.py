@@ -1,0 +1,125 @@
+"""Making the sample archive, new at each start, in a folder that is a demo's or empty."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from voxkeep.access import Access, Grant
+from voxkeep.archive import Archive, NewAudio
+from voxkeep.archive.model import Tenant
+from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms
+from voxkeep.audio.render import Form
+from voxkeep.demo.clips import content
+from voxkeep.demo.people import AGENTS, TENANTS
+from voxkeep.demo.sample import Sample, samples
+
+MARKER = "demo.lock"
+MADE_BY_US = ("voxkeep.db", "voxkeep.db-wal", "voxkeep.db-shm", "vault", "renditions", "quarantine", "locks")
+AT_ONCE = 32
+
+
+class DemoError(Exception):
+    """The demo cannot be made here; the text says why."""
+
+
+class Plan(Struct, frozen=True):
+    """What the sample archive is to hold."""
+
+    recordings: int = 240
+    days: int = 5
+    seed: int = 1
+
+
+class TenantAccess(Struct, frozen=True):
+    """A sample tenant, and a new token for it."""
+
+    name: str
+    host: str
+    token: str
+
+
+class Demo(Struct, frozen=True):
+    """What was made."""
+
+    tenants: tuple[TenantAccess, ...]
+    start: str
+    """ISO 8601: nothing lies before it."""
+    end: str
+    """ISO 8601: nothing lies after it."""
+
+
+def claim(home: Path) -> BinaryIO:
+    """Take a folder for a demo, removing an earlier demo's archive; the file returned keeps it until closed.
+
+    Raises DemoError when the folder holds anything but a demo, or a demo that runs.
+    """
+    if home.exists() and not (home / MARKER).exists() and any(home.iterdir()):
+        raise DemoError(f"{home} holds something that is not a demo: name another folder with --data")
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (home / MARKER).open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise DemoError(f"a demo runs in {home} already") from None
+    for name in MADE_BY_US:
+        path = home / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    os.fsync(lock.fileno())
+    return lock
+
+
+async def build(
+    archive: Archive, access: Access, plan: Plan, progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> Demo:
+    """Fill a new archive with the sample contact centre; `progress` is told recordings done, and all."""
+    end = EpochMs(now_ms() // DAY_MS * DAY_MS)
+    counts = [plan.recordings] + [plan.recordings // 10] * (len(TENANTS) - 1)
+    wanted: list[Sample] = []
+    tenants = []
+    for person, count in zip(TENANTS, counts, strict=True):
+        new = Tenant(id=TenantId(0), name=person.name, host=person.host, zone=person.zone, licensed_agents=len(AGENTS))
+        tenant = await access.add_tenant(new, by="demo")
+        wanted += samples(tenant.id, tenant.name, plan.seed, end, plan.days, count)
+        token = await access.directory.add_with_token(person.service_user, {tenant.id: Grant()}, by="demo")
+        tenants.append(TenantAccess(tenant.name, tenant.host, token))
+    await _keep_all(archive, wanted, progress)
+    return Demo(tuple(tenants), _iso(EpochMs(end - plan.days * DAY_MS)), _iso(end))
+
+
+async def _keep_all(archive: Archive, wanted: list[Sample], progress: Callable[[int, int], None]) -> None:
+    waiting = iter(wanted)
+    done = 0
+
+    async def worker() -> None:
+        nonlocal done
+        for sample in waiting:
+            await _keep(archive, sample)
+            done += 1
+            progress(done, len(wanted))
+
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+
+
+async def _keep(archive: Archive, sample: Sample) -> None:
+    recording, clip = sample.recording, sample.clip
+    if clip is None:
+        await archive.keep(recording, call=sample.call)
+        return
+    original, opus = content(clip.wav.file), content(clip.ogg.file)
+    staged = await archive.stage(recording.tenant, recording.started_at, str(recording.id), original)
+    await archive.keep(recording, NewAudio(staged, clip.facts), call=sample.call, renditions=[(Form.OPUS, opus)])
+
+
+def _iso(at: EpochMs) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000+00:00")

@@ -1,0 +1,46 @@
+"""The people and skills of the sample contact centre. All are invented; so are their numbers (555-01xx)."""
+
+from msgspec import Struct
+
+
+class DemoTenant(Struct, frozen=True):
+    """A sample tenant."""
+
+    name: str
+    host: str
+    zone: str
+    service_user: str
+
+
+class DemoAgent(Struct, frozen=True):
+    """A sample agent."""
+
+    name: str
+    extension: str
+    login: str
+    skill: str
+
+
+TENANTS = (
+    DemoTenant("acme-ns", "acme.xima.test", "America/Denver", "demo-acme"),
+    DemoTenant("globex-ns", "globex.xima.test", "Europe/Berlin", "demo-globex"),
+)
+"""The first is the one that everything is about; the others show that tenants never see each other."""
+
+SKILLS = (("101", "CC Sales"), ("102", "CC Support"), ("103", "CC Billing"), ("104", "CC Spanish"))
+
+AGENTS = tuple(
+    DemoAgent(name, str(251 + number), name.split()[0].lower(), SKILLS[number % len(SKILLS)][1])
+    for number, name in enumerate(
+        (
+            "Spencer Porter", "Kelly Jaques", "Maria Lindgren", "Tom Okafor", "Ines Duarte",
+            "Bill Harmon", "Yuki Tanaka", "Ruth Adler", "Omar Haddad", "Nora Byrne",
+        )
+    )
+)  # fmt: skip
+
+CALLERS = (
+    ("WIRELESS CALLER", "Reno, NV"), ("HOLLOWAY J", "Denver, CO"), ("MESA DENTAL", "Mesa, AZ"),
+    ("UNKNOWN NAME", ""), ("BRIGHT FOODS", "Boise, ID"), ("PARK A", "Austin, TX"), ("LINDEN LLC", "Provo, UT"),
+)  # fmt: skip
+MAIN_NUMBERS = {"101": "18015550101", "102": "18015550102", "103": "18015550103", "104": "18015550104"}

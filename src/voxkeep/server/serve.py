@@ -1,0 +1,92 @@
+"""Running the server: the archive's rooms put together, uvicorn around them."""
+
+import logging
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+
+from voxkeep.access import Access
+from voxkeep.archive import Archive
+from voxkeep.server.app import App
+from voxkeep.server.background import background
+from voxkeep.settings import Server
+from voxkeep.vendors.xima.api import XimaApi
+
+SECRETS = re.compile(r"(?i)((?:auth_token|access_token|token|secret)=|bearer\s+)[^&\s\"']+")
+BACKLOG = 2048
+GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75
+
+
+class Redaction(logging.Filter):
+    """Keeps secrets that came in a URL or a header out of the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace secrets in the finished message."""
+        message = record.getMessage()
+        if SECRETS.search(message):
+            record.msg, record.args = SECRETS.sub(r"\1***", message), ()
+        return True
+
+
+def set_up_logging() -> None:
+    """Send every log line, the access log too, to stderr."""
+    handler = logging.StreamHandler()
+    handler.addFilter(Redaction())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+class _Announcing(uvicorn.Server):
+    """Tells its address once it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready(_url(self.servers[0].sockets[0].getsockname()))
+
+
+def _url(address: tuple[Any, ...]) -> str:
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(
+    archive: Archive,
+    access: Access,
+    settings: Server,
+    ready: Callable[[str], None],
+    *,
+    access_log: bool = False,
+) -> None:
+    """Serve `archive` until a signal ends it; `ready` is told the URL once requests are answered."""
+    app = App(archive, [XimaApi(archive, access)], settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=access_log,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    access.start()
+    try:
+        async with background(archive):
+            await _Announcing(config, ready).serve()
+    finally:
+        await access.stop()

@@ -1,0 +1,67 @@
+"""A request in the Xima dialect after its token is known: who asks, and which tenants it may be about."""
+
+from typing import NamedTuple
+
+from starlette.types import Receive, Scope, Send
+
+from voxkeep.access import Known, Permission, Principal
+from voxkeep.archive.model import Tenant
+from voxkeep.archive.query import Scope as Part
+from voxkeep.web.errors import ForbiddenError, HttpError, NotFoundError
+from voxkeep.web.headers import header
+
+NO_RECORDING = "There is no such recording"
+NO_TENANT = NO_RECORDING
+"""The same words: an unknown tenant, another's, and an unknown recording are not told apart."""
+NOT_ALLOWED = "The service user has no permission for this; recordings over the API need an approved account"
+
+
+class Recorded(HttpError):
+    """A refusal that stands in the audit trail already."""
+
+    def __init__(self, error: HttpError) -> None:
+        super().__init__(error.status, error.message, error.headers)
+
+
+class Request(NamedTuple):
+    """What ASGI gave, who asks, the tenants that the token and the asked host leave, and the path's segments."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    principal: Principal
+    tenants: list[Tenant]
+    segments: list[str]
+
+    @property
+    def remote(self) -> str:
+        """The client's address, for the audit trail."""
+        return remote_of(self.scope)
+
+    def parts(self, permission: Permission) -> list[Part]:
+        """Return what may be seen of each tenant with `permission`. Raises ForbiddenError when there is nothing."""
+        grants = [(tenant, self.principal.grants[tenant.id]) for tenant in self.tenants]
+        parts = [Part(tenant.id, grant.visibility) for tenant, grant in grants if permission in grant.permissions]
+        if not parts:
+            raise ForbiddenError(NOT_ALLOWED)
+        return parts
+
+
+def remote_of(scope: Scope) -> str:
+    """Return the client's address, or nothing when the server does not know it."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def narrowed(scope: Scope, principal: Principal, known: Known) -> list[Tenant]:
+    """Return the token's tenants, or only the one that is asked under its own host.
+
+    Raises NotFoundError for the host of a tenant that is not the token's; any other host says nothing.
+    """
+    host = (header(scope, b"host") or b"").decode("latin-1").rsplit(":", 1)[0].lower()
+    asked = known.by_name.get(host)
+    if asked is not None and asked.host.lower() == host:
+        if asked.id not in principal.grants:
+            raise NotFoundError(NO_TENANT)
+        return [asked]
+    return [known.by_id[tenant] for tenant in principal.grants if tenant in known.by_id]
