@@ -1,11 +1,12 @@
 from collections.abc import Awaitable, Callable
 from itertools import count
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from voxkeep.access import Access, EgressSpent, Grant, Granted, Principal, TenantLimits
+from voxkeep.access import Access, AudioGate, EgressSpent, Grant, Granted, Principal, TenantLimits
 from voxkeep.access.ledger import BUCKET_MS, Charge, bucket_of
 from voxkeep.archive.model import Tenant
 from voxkeep.archive.units import DAY_MS, TenantId
@@ -21,6 +22,11 @@ PAUSES = st.one_of(st.integers(0, 60_000), st.integers(0, DAY_MS), st.sampled_fr
 REQUESTS = st.lists(st.tuples(PAUSES, LENGTHS, st.booleans(), st.integers(0, 800)), min_size=1, max_size=25)
 
 
+@pytest.fixture
+async def gate(opened: Callable[[Settings], Awaitable[Access]]) -> AudioGate:
+    return (await opened(NO_RATE)).gate
+
+
 class Sent(Struct):
     """One audio answer in the naive model: every one is remembered for ever."""
 
@@ -34,10 +40,8 @@ class Sent(Struct):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests=REQUESTS)
 async def test_the_ledger_agrees_with_a_list_of_everything_ever_sent(
-    opened: Callable[..., Awaitable[Access]], clock: list[int], requests: list[tuple[int, int, bool, int]]
+    gate: AudioGate, clock: list[int], requests: list[tuple[int, int, bool, int]]
 ) -> None:
-    gate = (await opened(NO_RATE)).gate if not hasattr(opened, "gate") else opened.gate
-    opened.gate = gate  # type: ignore[attr-defined] # one open archive for all examples
     tenant = Tenant(id=TenantId(next(_tenants)), name="acme")
     await gate.set_limits(tenant.id, TenantLimits(egress_cap_bytes=CAP), by="test")
     log, charges = list[Sent](), list[tuple[Charge, Sent]]()
@@ -66,10 +70,7 @@ def _bytes_count_for_the_window(log: list[Sent], now: int, used: int) -> None:
     assert sent_within(DAY_MS) <= used <= sent_within(DAY_MS + BUCKET_MS)
 
 
-async def test_a_refusal_tells_when_enough_has_aged_out(
-    opened: Callable[..., Awaitable[Access]], clock: list[int]
-) -> None:
-    gate = (await opened(NO_RATE)).gate
+async def test_a_refusal_tells_when_enough_has_aged_out(gate: AudioGate, clock: list[int]) -> None:
     tenant = Tenant(id=TenantId(1), name="acme")
     await gate.set_limits(tenant.id, TenantLimits(egress_cap_bytes=CAP), by="test")
     for pause, length in ((0, 300), (BUCKET_MS, 300), (BUCKET_MS, 500)):
@@ -85,9 +86,8 @@ async def test_a_refusal_tells_when_enough_has_aged_out(
 
 
 async def test_a_clock_set_back_does_not_keep_bytes_counting_for_longer_than_the_window(
-    opened: Callable[..., Awaitable[Access]], clock: list[int]
+    gate: AudioGate, clock: list[int]
 ) -> None:
-    gate = (await opened(NO_RATE)).gate
     tenant = Tenant(id=TenantId(1), name="acme")
     await gate.set_limits(tenant.id, TenantLimits(egress_cap_bytes=CAP), by="test")
     clock[0] += 400 * DAY_MS
@@ -101,24 +101,18 @@ async def test_a_clock_set_back_does_not_keep_bytes_counting_for_longer_than_the
     assert (await gate.usage(tenant)).used_bytes == 1
 
 
-async def test_buckets_that_count_no_more_are_deleted(
-    opened: Callable[..., Awaitable[Access]], clock: list[int]
-) -> None:
-    access = await opened(NO_RATE)
+async def test_buckets_that_count_no_more_are_deleted(gate: AudioGate, clock: list[int]) -> None:
     tenant = Tenant(id=TenantId(1), name="acme")
     for _ in range(200):
         clock[0] += BUCKET_MS
-        await access.gate.admit(PRINCIPAL, tenant, "key", 1, "")
-    rows = await access._database.read("SELECT COUNT(*), SUM(bytes) FROM access_egress")
-    meter = await access._database.read("SELECT used_bytes FROM access_meters")
+        await gate.admit(PRINCIPAL, tenant, "key", 1, "")
+    rows = await gate._database.read("SELECT COUNT(*), SUM(bytes) FROM access_egress")
+    meter = await gate._database.read("SELECT used_bytes FROM access_meters")
     assert rows == [(97, 97)]  # a day of quarter hours, and the one that is partly in it
     assert meter == [(97,)]
 
 
-async def test_what_a_reset_forgave_is_not_given_back_again(
-    opened: Callable[..., Awaitable[Access]], clock: list[int]
-) -> None:
-    gate = (await opened(NO_RATE)).gate
+async def test_what_a_reset_forgave_is_not_given_back_again(gate: AudioGate, clock: list[int]) -> None:
     tenant = Tenant(id=TenantId(1), name="acme")
     before = await gate.admit(PRINCIPAL, tenant, "key", 600, "")
     assert isinstance(before, Granted)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from voxkeep.access import Access, AccessError, BadUser
@@ -17,6 +17,9 @@ from voxkeep.archive.tenants import BadTenant
 from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.cli.common import INCOMPLETE, USAGE, Failure, archive_at, err, out
 from voxkeep.cli.durations import duration_ms
+
+WIDTH_IN_PIPES = 1000
+"""Where nobody looks, no row is broken; tables are as wide as they need at most."""
 
 
 class Opened(NamedTuple):
@@ -71,11 +74,11 @@ def size(size_bytes: int) -> str:
 
 def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print rows under headings on stdout."""
-    table = Table(*columns)
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for row in rows:
         # as texts: in a name, brackets are not markup
         table.add_row(*map(Text, row))
-    out.print(table)
+    out.print(table, width=None if out.is_terminal else WIDTH_IN_PIPES)
 
 
 def print_secret(token: str, what: str) -> None:

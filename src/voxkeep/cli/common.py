@@ -72,13 +72,22 @@ async def archive_at(home: Path, *, create: bool = False) -> AsyncIterator[Archi
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's work; failures are told on stderr and become exit codes."""
     try:
-        return asyncio.run(work())
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(work())
     except Failure as error:
         fail(str(error), error.code)
     except (ArchiveError, DatabaseError, VaultError) as error:
         fail(str(error), INCOMPLETE)
     except KeyboardInterrupt:
         fail("interrupted", INCOMPLETE)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 -- not there on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def fail(message: str, code: int) -> NoReturn:

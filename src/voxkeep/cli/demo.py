@@ -10,21 +10,19 @@ from rich.progress import Progress
 
 from voxkeep.access import Access
 from voxkeep.cli.common import DATA_DEFAULT, USAGE, Data, Failure, Json, archive_at, err, out, print_json, run
-from voxkeep.demo.build import Demo, DemoError, Plan, build, claim
+from voxkeep.demo.build import ENVIRONMENT, Demo, DemoError, Plan, build, claim
 from voxkeep.server.serve import serve, set_up_logging
 
 EXAMPLES = """
-A sample contact centre is served at {url} (stop it with Ctrl-C).
+A sample contact centre is served at {url}. Stop it with Ctrl-C.
 
-  export TOKEN={token}
-  curl -s -H "Authorization: Bearer $TOKEN" \\
-    '{url}/rest/api/v2/recordings?startTime={start}&endTime={end}'
+In another terminal, take over its token and times, list its recordings, and fetch one to listen to:
 
-Hear the first recording:
-
-  {python} -c 'import json, sys; print(json.load(sys.stdin)[0]["recordingKey"])' shows a key of that list; then
-  curl -s -H "Authorization: Bearer $TOKEN" -o call.ogg {url}/rest/api/v2/recordings/{tenant}/KEY/audio
+  . {environment}
+  curl -H "Authorization: Bearer $TOKEN" "$URL/rest/api/v2/recordings?startTime=$START&endTime=$END"
+  curl -H "Authorization: Bearer $TOKEN" -o call.ogg "$URL/rest/api/v2/recordings/{tenant}/$KEY/audio"
 """
+VARIABLES = "export URL={url} TOKEN={token} START={start} END={end} KEY={key}\n"
 
 
 def command(
@@ -60,26 +58,19 @@ async def _demo(home: Path, plan: Plan, host: str, port: int, *, tell_json: bool
                     archive, access, plan, lambda done, total: progress.update(task, completed=done, total=total)
                 )
             settings = replace(archive.settings.server, host=host, port=port)
-            await serve(archive, access, settings, _teller(made, tell_json=tell_json))
+            await serve(archive, access, settings, _teller(home, made, tell_json=tell_json))
 
 
-def _teller(made: Demo, *, tell_json: bool) -> Callable[[str], None]:
+def _teller(home: Path, made: Demo, *, tell_json: bool) -> Callable[[str], None]:
     def ready(url: str) -> None:
+        first, environment = made.tenants[0], home / ENVIRONMENT
+        text = VARIABLES.format(url=url, token=first.token, start=made.start, end=made.end, key=made.key)
+        environment.touch(mode=0o600)
+        environment.write_text(text)
         if tell_json:
             tenants = [asdict(tenant) for tenant in made.tenants]
             print_json({"url": url, "xima": {"tenants": tenants, "start": made.start, "end": made.end}})
         else:
-            first = made.tenants[0]
-            out.print(
-                EXAMPLES.format(
-                    url=url,
-                    token=first.token,
-                    tenant=first.name,
-                    start=made.start.replace("+00:00", "Z"),
-                    end=made.end.replace("+00:00", "Z"),
-                    python="python3",
-                ),
-                markup=False,
-            )
+            out.print(EXAMPLES.format(url=url, environment=environment, tenant=first.name), markup=False)
 
     return ready

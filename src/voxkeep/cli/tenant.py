@@ -29,7 +29,8 @@ Name = Annotated[str, typer.Argument(help="The tenant's name.", show_default=Fal
 Host = Annotated[str | None, typer.Option(help="Host name its API is asked under; its first label names it too.")]
 Zone = Annotated[str | None, typer.Option(help="IANA time zone for times without an offset; UTC unless given.")]
 Agents = Annotated[
-    int | None, typer.Option(min=0, help="Licensed recorded agents; the egress cap is reckoned from them.")
+    int | None,
+    typer.Option(min=0, max=MOST_AGENTS, help="Licensed recorded agents; the egress cap is reckoned from them."),
 ]
 Limits = Annotated[Switch | None, typer.Option(help="Refuse audio requests over the limits; on unless given.")]
 Cap = Annotated[
@@ -39,9 +40,7 @@ Cap = Annotated[
 CapByAgents = Annotated[
     bool, typer.Option("--egress-cap-by-agents", help="Reckon the egress cap from the agents again.")
 ]
-Lists = Annotated[
-    Switch | None, typer.Option("--limit-lists", help="Count lists as audio requests too; off unless given.")
-]
+Lists = Annotated[Switch | None, typer.Option(help="Count lists as audio requests too; off unless given.")]
 
 
 @app.command()

@@ -2,7 +2,8 @@
 
 ```
 VendorFailure
-├── Refused          401, 403: nothing more is asked of this tenant in this run
+├── Refused          401: nothing more is asked of this tenant in this run
+│   └── Forbidden    403
 ├── ComeBackLater    503, no connection: the whole tenant waits, then asks again
 │   ├── TooFast      429
 │   └── Faltering    500, a time-out: a smaller question may be answered
@@ -33,6 +34,10 @@ class VendorFailure(Exception):
 
 class Refused(VendorFailure):
     """The vendor does not let us in: the token is wrong, or may not do this. Asking again does not help."""
+
+
+class Forbidden(Refused):
+    """The vendor knows the token, and does not let it do this."""
 
 
 class ComeBackLater(VendorFailure):

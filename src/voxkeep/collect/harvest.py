@@ -303,12 +303,16 @@ class Harvest:
 
     async def _reject(self, rejected: Rejected, before: set[str]) -> None:
         error = BadAnswer(rejected.reason, raw=rejected.raw)
-        key = rejected.key or f"?{error.sha256}"
+        key = rejected.key or error.sha256
+        key = f"beside {key}" if rejected.beside else key
         self._before.add(key)
         if key in before:
             return
-        self._report.listed += 1
-        self._report.ended(key, None, Ending.REJECTED, rejected.reason)
+        if rejected.beside:
+            self._report.note(f"a record beside the recordings could not be understood: {rejected.reason}")
+        else:
+            self._report.listed += 1
+            self._report.ended(key, None, Ending.REJECTED, rejected.reason)
         if await self._ledger.rejected(key) != error.sha256:
             await self._put_away(error)
         item = Item(

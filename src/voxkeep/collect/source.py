@@ -71,7 +71,9 @@ class Rejected(Struct, frozen=True):
     raw: bytes
     reason: str
     key: str = ""
-    """The recording's key, where that much could be read."""
+    """The record's key, where that much could be read."""
+    beside: bool = False
+    """It tells of something beside the recordings (a call): no recording is missing for it."""
 
 
 class Listing(Struct, frozen=True):

@@ -14,14 +14,24 @@ from msgspec import Struct
 from voxkeep.access import Access, Grant
 from voxkeep.archive import Archive, NewAudio
 from voxkeep.archive.model import Tenant
-from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms
+from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms, recording_key
 from voxkeep.audio.render import Form
 from voxkeep.demo.clips import content
 from voxkeep.demo.people import AGENTS, TENANTS
 from voxkeep.demo.sample import Sample, samples
 
 MARKER = "demo.lock"
-MADE_BY_US = ("voxkeep.db", "voxkeep.db-wal", "voxkeep.db-shm", "vault", "renditions", "quarantine", "locks")
+ENVIRONMENT = "demo.env"
+MADE_BY_US = (
+    ENVIRONMENT,
+    "voxkeep.db",
+    "voxkeep.db-wal",
+    "voxkeep.db-shm",
+    "vault",
+    "renditions",
+    "quarantine",
+    "locks",
+)
 AT_ONCE = 32
 
 
@@ -53,6 +63,8 @@ class Demo(Struct, frozen=True):
     """ISO 8601: nothing lies before it."""
     end: str
     """ISO 8601: nothing lies after it."""
+    key: str
+    """Key of the first tenant's first recording."""
 
 
 def claim(home: Path) -> BinaryIO:
@@ -94,7 +106,9 @@ async def build(
         token = await access.directory.add_with_token(person.service_user, {tenant.id: Grant()}, by="demo")
         tenants.append(TenantAccess(tenant.name, tenant.host, token))
     await _keep_all(archive, wanted, progress)
-    return Demo(tuple(tenants), _iso(EpochMs(end - plan.days * DAY_MS)), _iso(end))
+    first = min((sample.recording for sample in wanted if sample.clip), key=lambda each: (each.tenant, each.started_at))
+    start = EpochMs(end - plan.days * DAY_MS)
+    return Demo(tuple(tenants), _iso(start), _iso(end), recording_key(first.id))
 
 
 async def _keep_all(archive: Archive, wanted: list[Sample], progress: Callable[[int, int], None]) -> None:
@@ -122,4 +136,4 @@ async def _keep(archive: Archive, sample: Sample) -> None:
 
 
 def _iso(at: EpochMs) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000+00:00")
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -1,5 +1,6 @@
 """Running the server: the archive's rooms put together, uvicorn around them."""
 
+import gc
 import logging
 import re
 import socket
@@ -14,9 +15,11 @@ from voxkeep.server.app import App
 from voxkeep.server.background import background
 from voxkeep.settings import Server
 from voxkeep.vendors.xima.api import XimaApi
+from voxkeep.web.zerocopy import ZeroCopy
 
 SECRETS = re.compile(r"(?i)((?:auth_token|access_token|token|secret)=|bearer\s+)[^&\s\"']+")
 BACKLOG = 2048
+GC_THRESHOLD = 20_000
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 
@@ -67,7 +70,7 @@ async def serve(
     access_log: bool = False,
 ) -> None:
     """Serve `archive` until a signal ends it; `ready` is told the URL once requests are answered."""
-    app = App(archive, [XimaApi(archive, access)], settings)
+    app = ZeroCopy(App(archive, [XimaApi(archive, access)], settings))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -84,6 +87,9 @@ async def serve(
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    # lists make many short-lived rows: collecting them seldom, and never what stays for good, costs nothing
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)
     access.start()
     try:
         async with background(archive):

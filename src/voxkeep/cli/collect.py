@@ -1,0 +1,383 @@
+"""`voxkeep collect`: the sources of recordings, and the runs that collect from them."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NamedTuple, TypeVar
+
+import stamina
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from whenever import Date, Instant, PlainDateTime, TimeZoneNotFoundError, ZonedDateTime
+
+from voxkeep.archive import Archive
+from voxkeep.archive.errors import UnknownTenant
+from voxkeep.archive.model import Tenant
+from voxkeep.archive.units import EpochMs, TenantId, now_ms
+from voxkeep.cli.common import (
+    DATA_DEFAULT,
+    INCOMPLETE,
+    REFUSED,
+    USAGE,
+    Data,
+    Failure,
+    Json,
+    archive_at,
+    err,
+    out,
+    print_json,
+    run,
+    secret_from,
+)
+from voxkeep.collect import Order, SourceConfig, SourceReport, Sources, collect
+from voxkeep.collect.errors import CollectError, Refused, SourceUnusable, VendorFailure
+from voxkeep.collect.lock import source_lock
+from voxkeep.collect.report import WORST_LAST, iso, lines, table
+from voxkeep.collect.run import connect
+from voxkeep.collect.source import Factory
+from voxkeep.collect.store import Ledger, Runs
+from voxkeep.vendors.xima.source import XimaSource, checked_url
+
+T = TypeVar("T")
+
+
+class Vendor(NamedTuple):
+    """A vendor that can be collected from."""
+
+    factory: Factory
+    checked_url: Callable[..., str]
+
+
+VENDORS: Mapping[str, Vendor] = {"xima": Vendor(XimaSource, checked_url)}
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+LATEST = EpochMs(7_258_118_400_000)
+"""2200-01-01: times outside 1970 to 2199 are absurd."""
+
+app = typer.Typer(no_args_is_help=True, help="Collect recordings from vendors.")
+
+Names = Annotated[list[str] | None, typer.Argument(help="Names of sources; all of them when none is given.")]
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What the source shall be called.")],
+    vendor: Annotated[str, typer.Option(help=f"One of: {', '.join(VENDORS)}.")],
+    url: Annotated[str, typer.Option(help="Address of the vendor's API, e.g. https://acme.xima.cloud.")],
+    tenant: Annotated[str, typer.Option(help="The archive's tenant to keep the recordings for; made when missing.")],
+    secret_env: Annotated[str | None, typer.Option(help="Environment variable that holds the token.")] = None,
+    secret_file: Annotated[Path | None, typer.Option(help="File that holds the token.")] = None,
+    pace: Annotated[float | None, typer.Option(min=0, help="Seconds between two requests, send to send.")] = None,
+    zone: Annotated[str | None, typer.Option(help="IANA time zone; the tenant's (or UTC) unless given.")] = None,
+    allow_http: Annotated[bool, typer.Option("--allow-http", help="Send the token over plain http, too.")] = False,
+    data: Data = DATA_DEFAULT,
+) -> None:
+    """Set up a source. Its token stays where it is: in an environment variable or a file."""
+    if (secret_env is None) == (secret_file is None):
+        raise _usage("give either --secret-env or --secret-file")
+    if not NAME.fullmatch(name):
+        raise _usage("NAME: letters, digits, - and _, at most 63, beginning with a letter or digit")
+    address = _address(vendor, url, allow_http)
+    _check_zone(zone)
+
+    async def work() -> None:
+        async with archive_at(data, create=True) as archive:
+            known = await _tenant(archive, tenant, zone)
+            config = SourceConfig(
+                name=name,
+                vendor=vendor,
+                url=address,
+                tenant=known.id,
+                secret_env=secret_env,
+                secret_file=None if secret_file is None else str(secret_file.absolute()),
+                pace_seconds=pace,
+                zone=zone or known.zone,
+                added_at=now_ms(),
+            )
+            await Sources(archive.database).add(config)
+            out.print(f"added {name}: {vendor} at {address}, kept for {known.name}", markup=False)
+
+    _run(work)
+
+
+@app.command("list")
+def list_(json: Json = False, data: Data = DATA_DEFAULT) -> None:
+    """Show the sources."""
+
+    async def work() -> None:
+        async with archive_at(data) as archive:
+            rows = [await _shown(archive, config) for config in await Sources(archive.database).all()]
+        if json:
+            print_json(rows)
+            return
+        for row in rows:
+            out.print(
+                f"{row['name']}  {row['vendor']}  {row['url']}  tenant {row['tenant']}  secret {row['secret']}",
+                markup=False,
+            )
+
+    _run(work)
+
+
+@app.command()
+def remove(name: str, data: Data = DATA_DEFAULT) -> None:
+    """Forget a source; what was collected from it stays."""
+
+    async def work() -> None:
+        async with archive_at(data) as archive:
+            with source_lock(archive.home, name) if NAME.fullmatch(name) else _nothing():
+                await Sources(archive.database).remove(name)
+        out.print(f"removed {name}", markup=False)
+
+    _run(work)
+
+
+@app.command()
+def check(names: Names = None, json: Json = False, data: Data = DATA_DEFAULT) -> None:
+    """Try whether the vendors let us in, by listing one minute."""
+
+    async def work() -> int:
+        async with archive_at(data) as archive:
+            configs = await Sources(archive.database).named(names or [])
+            told = [await _check(archive, config) for config in configs]
+        if json:
+            print_json([{"source": each.name, "exit": each.code, "lines": each.lines} for each in told])
+        for each in [] if json else told:
+            for line in each.lines:
+                out.print(f"{each.name}: {line}", markup=False)
+        return max((each.code for each in told), key=WORST_LAST.index, default=0)
+
+    _exit(_run(work))
+
+
+@app.command("run")
+def run_(
+    names: Names = None,
+    since: Annotated[str | None, typer.Option(help="ISO date or time to begin at; in the source's zone.")] = None,
+    until: Annotated[str | None, typer.Option(help="ISO date (all of it) or time to end at; now unless given.")] = None,
+    json: Json = False,
+    data: Data = DATA_DEFAULT,
+) -> None:
+    """Collect: list, fetch what is not held, verify, keep, report.
+
+    Exit codes: 0 clean, 1 incomplete, 2 wrong usage, 3 refused by the vendor.
+    """
+
+    async def work() -> int:
+        async with archive_at(data) as archive:
+            configs = await Sources(archive.database).named(names or [])
+            orders = [_order(config, since, until) for config in configs]
+            with _watch([config.name for config in configs]) as watch:
+                report = await collect(archive, orders, watch)
+        if json:
+            print_json(report)
+        else:
+            out.print(table(report))
+        for each in report.sources:
+            for line in lines(each):
+                err.print(line, markup=False)
+        return report.exit
+
+    # what is asked again is told in the report; the retry library's own lines would only repeat it
+    stamina.instrumentation.set_on_retry_hooks(())
+    _exit(_run(work))
+
+
+@app.command()
+def status(json: Json = False, data: Data = DATA_DEFAULT) -> None:
+    """Show each source's last run, how far it has listed, and what is still open."""
+
+    async def work() -> None:
+        async with archive_at(data) as archive:
+            rows = [await _status(archive, config) for config in await Sources(archive.database).all()]
+        if json:
+            print_json(rows)
+            return
+        for row in rows:
+            counts = ", ".join(f"{count} {state}" for state, count in row["items"].items()) or "nothing listed yet"
+            out.print(f"{row['name']}: {row['last_run']}; listed to {row['watermark'] or '-'}; {counts}", markup=False)
+
+    _run(work)
+
+
+def _run(work: Callable[[], "Work[T]"]) -> T:
+    """Run a command's work; what the collector says went wrong becomes a Failure."""
+
+    async def told() -> T:
+        try:
+            return await work()
+        except CollectError as error:
+            raise Failure(str(error), USAGE) from error
+
+    return run(told)
+
+
+def _exit(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
+def _usage(message: str) -> typer.BadParameter:
+    return typer.BadParameter(message)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+# Setting up
+
+
+def _address(vendor: str, url: str, allow_http: bool) -> str:
+    if vendor not in VENDORS:
+        raise _usage(f"--vendor: one of {', '.join(VENDORS)}")
+    try:
+        return VENDORS[vendor].checked_url(url, allow_http=allow_http)
+    except ValueError as error:
+        raise _usage(f"--url: {error}") from error
+
+
+def _check_zone(zone: str | None) -> None:
+    try:
+        ZonedDateTime(2000, 1, 1, tz=zone or "UTC")
+    except (TimeZoneNotFoundError, ValueError) as error:
+        raise _usage(f"--zone: no IANA time zone is called {zone!r}") from error
+
+
+async def _tenant(archive: Archive, name: str, zone: str | None) -> Tenant:
+    try:
+        return await archive.tenants.named(name)
+    except UnknownTenant:
+        return await archive.tenants.add(Tenant(id=TenantId(0), name=name, zone=zone or "UTC"))
+
+
+# Asking
+
+
+class Told(NamedTuple):
+    """What a check says of one source."""
+
+    name: str
+    code: int
+    lines: list[str]
+
+
+async def _check(archive: Archive, config: SourceConfig) -> Told:
+    try:
+        with source_lock(archive.home, config.name):
+            source = await connect(archive, _order(config, None, None))
+            try:
+                report = await source.check()
+            finally:
+                await source.close()
+    except Refused as error:
+        return Told(config.name, REFUSED, [f"refused: {error}"])
+    except SourceUnusable as error:
+        return Told(config.name, USAGE, [str(error)])
+    except (CollectError, VendorFailure) as error:
+        return Told(config.name, INCOMPLETE, [f"failed: {error}"])
+    return Told(config.name, 0 if report.ok else INCOMPLETE, report.lines)
+
+
+def _order(config: SourceConfig, since: str | None, until: str | None) -> Order:
+    first = None if since is None else _moment(since, config.zone, "--since")
+    last = None if until is None else _moment(until, config.zone, "--until", whole_day=True)
+    if first is not None and first > (now_ms() if last is None else last):
+        raise Failure("--since lies after --until" if last is not None else "--since lies in the future", USAGE)
+
+    def secret() -> str:
+        try:
+            path = None if config.secret_file is None else Path(config.secret_file)
+            return secret_from(config.secret_env, path)
+        except (Failure, ValueError) as error:
+            raise SourceUnusable(str(error)) from error
+
+    return Order(config=config, factory=VENDORS[config.vendor].factory, secret=secret, since=first, until=last)
+
+
+def _moment(text: str, zone: str, option: str, *, whole_day: bool = False) -> EpochMs:
+    """Read an ISO date or time; without an offset it is in `zone`. A date is its first moment, or its last."""
+    text = text.strip()
+    moment = _date(text, zone, whole_day) or _local(text, zone) or _instant(text)
+    if moment is None or not 0 <= moment < LATEST:
+        raise Failure(f"{option}: not an ISO date or time of the years 1970 to 2199: {text!r}", USAGE)
+    return moment
+
+
+def _date(text: str, zone: str, whole_day: bool) -> EpochMs | None:
+    try:
+        date = Date.parse_iso(text)
+        if whole_day:
+            return EpochMs(_ms(PlainDateTime(date.year, date.month, date.day).add(days=1).assume_tz(zone)) - 1)
+        return _ms(PlainDateTime(date.year, date.month, date.day).assume_tz(zone))
+    except ValueError:
+        return None
+
+
+def _local(text: str, zone: str) -> EpochMs | None:
+    try:
+        return _ms(PlainDateTime.parse_iso(text).assume_tz(zone))
+    except ValueError:
+        return None
+
+
+def _instant(text: str) -> EpochMs | None:
+    try:
+        return _ms(Instant.parse_iso(text))
+    except ValueError:
+        return None
+
+
+def _ms(moment: Instant | ZonedDateTime) -> EpochMs:
+    nanos: int = moment.timestamp(unit="nanosecond")
+    return EpochMs(nanos // 1_000_000)
+
+
+# Showing
+
+
+@contextmanager
+def _watch(names: Sequence[str]) -> Iterator[Callable[[SourceReport, float], None]]:
+    """Show a bar for each source on stderr, when that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[counts]}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not sys.stderr.isatty()) as progress:
+        bars: dict[str, TaskID] = {name: progress.add_task(name, total=1.0, counts="") for name in names}
+
+        def watch(report: SourceReport, share: float) -> None:
+            counts = f"{report.new:,} new, {report.held:,} held, {report.failed:,} failed of {report.listed:,}"
+            progress.update(bars[report.source], completed=share, counts=counts)
+
+        yield watch
+
+
+async def _shown(archive: Archive, config: SourceConfig) -> dict[str, object]:
+    return {
+        "name": config.name,
+        "vendor": config.vendor,
+        "url": config.url,
+        "tenant": await archive.tenants.name(config.tenant),
+        "secret": f"${config.secret_env}" if config.secret_env else config.secret_file,
+        "pace_seconds": config.pace_seconds,
+        "zone": config.zone,
+    }
+
+
+class Standing(NamedTuple):
+    """How a source stands."""
+
+
+async def _status(archive: Archive, config: SourceConfig) -> dict[str, object]:
+    ledger = Ledger(archive.database, config.name)
+    last = await Runs(archive.database, config.name).last()
+    oldest = await ledger.oldest_open()
+    return {
+        "name": config.name,
+        "watermark": config.watermark and iso(config.watermark),
+        "oldest_open": oldest and iso(oldest),
+        "items": await ledger.counts(),
+        "last_run": last,
+    }
