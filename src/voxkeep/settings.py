@@ -17,7 +17,7 @@ FILE_NAME = "voxkeep.toml"
 
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 
 
 class SettingsError(Exception):
@@ -125,13 +125,17 @@ def load(home: Path, environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _from_file(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        raw = path.read_bytes()
+        tree: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
     except FileNotFoundError:
         return {}
-    try:
-        return msgspec.toml.decode(raw, type=dict[str, dict[str, Any]])
-    except msgspec.DecodeError as error:
+    except OSError as error:
+        raise SettingsError(f"{path.name}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path.name}: {error}") from error
+    for name, section in tree.items():
+        if not isinstance(section, dict):
+            raise SettingsError(f"{path.name}: {name} stands outside any section")
+    return tree
 
 
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:

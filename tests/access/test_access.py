@@ -64,6 +64,6 @@ async def test_adding_and_changing_a_tenant_is_audited_with_its_limits(access: A
     entries = await access.audit.read(EpochMs(0), acme.id)
     assert [(entry.action, entry.detail) for entry in entries] == [
         (Action.TENANT_ADD, "host acme.xima.test, zone Europe/Paris, agents 3"),
-        (Action.TENANT_LIMITS, "limits on, egress cap 5 bytes, lists not limited"),
+        (Action.TENANT_LIMITS, "limits on, egress cap 5 bytes, lists not limited, API on"),
         (Action.TENANT_CHANGE, "host -, zone Europe/Paris, agents 3"),
     ]

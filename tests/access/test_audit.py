@@ -101,15 +101,19 @@ async def test_too_many_waiting_entries_are_told_in_the_log(
     assert [each.at for each in await access.audit.read(EpochMs(0))] == [0, 1]
 
 
-async def test_an_interrupted_flush_writes_each_entry_once(access: Access) -> None:
+async def test_flushes_at_once_and_an_interrupted_one_write_each_entry_once(access: Access) -> None:
     for number in range(50):
         access.audit.note(entry(number))
     flushes = [asyncio.create_task(access.audit.flush()) for _ in range(4)]
     await asyncio.sleep(0)
+    for number in range(50, 100):
+        access.audit.note(entry(number))
     flushes[0].cancel()
-    await asyncio.gather(*flushes, return_exceptions=True)
+    ended = await asyncio.gather(*flushes, return_exceptions=True)
+    assert isinstance(ended[0], asyncio.CancelledError)
+    assert ended[1:] == [None, None, None]
     await access.stop()
-    assert [each.at for each in await access.audit.read(EpochMs(0))] == list(range(50))
+    assert [each.at for each in await access.audit.read(EpochMs(0))] == list(range(100))
 
 
 async def test_a_reader_sees_one_tenant_from_a_moment_on_in_order(access: Access) -> None:

@@ -68,13 +68,13 @@ async def test_while_nothing_is_committed_the_database_is_not_read(
 
 
 async def test_those_who_ask_at_once_share_a_read(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    reads, read = [0], database.read
+    reads, read = [0], database.glance
 
     async def counted(sql: str, *values: Value) -> list[Row]:
         reads[0] += 1
         return await read(sql, *values)
 
-    monkeypatch.setattr(database, "read", counted)
+    monkeypatch.setattr(database, "glance", counted)
     epoch = Epoch(database)
     assert len(set(await asyncio.gather(*(epoch.current() for _ in range(20))))) == 1
     assert reads == [1]
@@ -87,7 +87,7 @@ async def test_a_failed_read_is_told_and_tried_again(database: Database, monkeyp
         raise DatabaseError("disk")
 
     with monkeypatch.context() as patch:
-        patch.setattr(database, "read", broken)
+        patch.setattr(database, "glance", broken)
         with pytest.raises(DatabaseError):
             await epoch.current()
     assert await epoch.current() == 1

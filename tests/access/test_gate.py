@@ -274,3 +274,19 @@ async def test_the_rule_is_what_the_settings_say(opened: Opener) -> None:
     access = await opened(Settings(xima=Xima(audio_window_requests=1, audio_spacing_ms=60_000)))
     await granted(access)
     assert await ask(access) == TooOften(retry_after_seconds=10)
+
+
+async def test_limited_lists_in_two_processes_share_their_slots(opened: Opener) -> None:
+    one, other = await opened(), await opened()
+    await one.gate.set_limits(ACME.id, TenantLimits(listing_limited=True), by="cli:root")
+    lists = (each.gate.admit_list(BI, ACME.id, "recordings", "") for _ in range(5) for each in (one, other))
+    verdicts = await asyncio.gather(*lists)
+    assert sum(verdict is None for verdict in verdicts) == 3
+
+
+async def test_a_cap_spent_in_one_process_is_spent_in_the_other(opened: Opener) -> None:
+    one, other = await opened(), await opened()
+    await granted(one, length=AGENT_BYTES)
+    assert isinstance(await ask(other), EgressSpent)
+    await other.gate.reset_egress(ACME.id, by="support")
+    await granted(one)

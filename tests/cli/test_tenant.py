@@ -21,6 +21,7 @@ ADDED = {
     "limits": True,
     "egress_cap_bytes": None,
     "lists_limited": False,
+    "api": True,
 }
 ADD = ("add", "acme-ns", "--host", "acme.xima.test", "--zone", "America/Chicago", "--agents", "10")
 
@@ -49,7 +50,7 @@ def test_the_defaults_are_utc_and_limits_on(tmp_path: Path) -> None:
 
 def test_limits_are_set_when_a_tenant_is_added(tmp_path: Path) -> None:
     words = ("--limits", "off", "--egress-cap", "5000", "--limit-lists", "on")
-    expected = ADDED | {"limits": False, "egress_cap_bytes": 5000, "lists_limited": True}
+    expected = ADDED | {"limits": False, "egress_cap_bytes": 5000, "lists_limited": True, "api": True}
     assert document(tmp_path, *ADD, *words) == expected
     assert document(tmp_path, "list") == [expected]
 

@@ -6,7 +6,6 @@ from voxkeep.access.audit import Action, Audit, AuditEntry, Outcome, append
 from voxkeep.access.directory import Directory
 from voxkeep.access.epoch import Epoch, bump
 from voxkeep.access.gate import AudioGate
-from voxkeep.access.joined import Joined
 from voxkeep.access.known import Known, KnownTenants
 from voxkeep.access.limits import TenantLimits
 from voxkeep.access.tokens import Tokens
@@ -24,6 +23,7 @@ class Access:
         self, database: Database, settings: Settings, tenants: Tenants, *, clock: Callable[[], int] = now_ms
     ) -> None:
         self._database = database
+        self._tenants = tenants
         self._clock = clock
         epoch = Epoch(database)
         self.tokens = Tokens(database, epoch, clock=clock)
@@ -58,19 +58,19 @@ class Access:
             if tenant_limits is not None:
                 await self.gate.set_limits_in(transaction, added.id, tenant_limits, by=by)
 
-        return await Tenants(Joined(self._database, also)).add(tenant)
+        return await self._tenants.add(tenant, also)
 
     async def change_tenant(
         self, tenant: Tenant, tenant_limits: TenantLimits | None = None, *, by: str = "operator"
     ) -> None:
         """Change a tenant's host, zone or agents, and its limits; audited, seen by every process at once."""
 
-        async def also(transaction: Transaction, _: None) -> None:
+        async def also(transaction: Transaction, _: Tenant) -> None:
             await self._tell(transaction, tenant, Action.TENANT_CHANGE, by)
             if tenant_limits is not None:
                 await self.gate.set_limits_in(transaction, tenant.id, tenant_limits, by=by)
 
-        await Tenants(Joined(self._database, also)).change(tenant)
+        await self._tenants.change(tenant, also)
 
     async def _tell(self, transaction: Transaction, tenant: Tenant, action: Action, by: str) -> None:
         await bump(transaction)

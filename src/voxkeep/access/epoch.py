@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from voxkeep.database import Database, Row, Transaction
+from voxkeep.database import Database, Transaction
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -26,28 +26,24 @@ class Epoch:
         self._database = database
         self._version: int | None = None
         self._value = 0
-        self._reading: tuple[int, asyncio.Future[list[Row]]] | None = None
+        self._looked = False
 
     async def current(self) -> int:
-        """Return the epoch as of now: a few microseconds while nothing was committed, else one read."""
-        version = await self._database.changes()
-        if version != self._version:
-            self._value = await self._read(version)
-            self._version = version
+        """Return the epoch as of now: a few microseconds, and a few more after a commit.
+
+        One look serves all that is asked in the same turn of the event loop: the caches of one request.
+        """
+        if not self._looked:
+            version = await self._database.changes()
+            if version != self._version:
+                rows = await self._database.glance("SELECT epoch FROM access_epoch WHERE id = 1")
+                self._value, self._version = int(rows[0][0]), version
+            self._looked = True
+            asyncio.get_running_loop().call_soon(self._look_again)
         return self._value
 
-    async def _read(self, version: int) -> int:
-        # whoever saw the same version may share a read that began after it was seen
-        reading = self._reading
-        if reading is None or reading[0] != version:
-            read = self._database.read("SELECT epoch FROM access_epoch WHERE id = 1")
-            reading = self._reading = (version, asyncio.ensure_future(read))
-        try:
-            rows = await asyncio.shield(reading[1])
-        finally:
-            if self._reading is reading:
-                self._reading = None
-        return int(rows[0][0])
+    def _look_again(self) -> None:
+        self._looked = False
 
 
 class EpochCache(Generic[K, V]):

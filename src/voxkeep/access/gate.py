@@ -195,7 +195,7 @@ def describe(wanted: TenantLimits) -> str:
     cap = "by agents" if wanted.egress_cap_bytes is None else f"{wanted.egress_cap_bytes} bytes"
     return (
         f"limits {'on' if wanted.enabled else 'off'}, egress cap {cap}, "
-        f"lists {'limited' if wanted.listing_limited else 'not limited'}"
+        f"lists {'limited' if wanted.listing_limited else 'not limited'}, API {'on' if wanted.api_enabled else 'off'}"
     )
 
 

@@ -17,6 +17,8 @@ class TenantLimits(Struct, frozen=True):
     """Audio bytes in the rolling window; None reckons them from the licensed agents."""
     listing_limited: bool = False
     """Lists take slots of the audio request limit too (reference D9)."""
+    api_enabled: bool = True
+    """Off: recordings cannot be had over the API at all (seed 000: it is for approved accounts)."""
 
     def cap_bytes(self, tenant: Tenant, rule: Xima) -> int | None:
         """Return the egress cap, None for no cap: of a tenant without licensed agents, nothing can be reckoned."""
@@ -53,33 +55,36 @@ class Meter(Struct):
     resets: int = 0
 
 
-LIMITS = "enabled, egress_cap_bytes, listing_limited"
+LIMITS = "enabled, egress_cap_bytes, listing_limited, api_enabled"
 STATE = "accepted, used_bytes, oldest_at, newest_at, resets"
 SELECT_LIMITS = f"SELECT {LIMITS} FROM access_meters WHERE tenant = $1"  # noqa: S608
 # An update that changes nothing makes the row where it is missing, locks it where rows are locked, and reads it.
 LOCK = (
-    f"INSERT INTO access_meters (tenant, {LIMITS}, {STATE}) VALUES ($1, 1, NULL, 0, '', 0, NULL, NULL, 0) "  # noqa: S608
+    f"INSERT INTO access_meters (tenant, {LIMITS}, {STATE}) VALUES ($1, 1, NULL, 0, 1, '', 0, NULL, NULL, 0) "  # noqa: S608
     f"ON CONFLICT (tenant) DO UPDATE SET resets = access_meters.resets RETURNING {LIMITS}, {STATE}"
 )
 SAVE = (
     "UPDATE access_meters SET accepted = $2, used_bytes = $3, oldest_at = $4, newest_at = $5, resets = $6 "
     "WHERE tenant = $1"
 )
-SET_LIMITS = "UPDATE access_meters SET enabled = $2, egress_cap_bytes = $3, listing_limited = $4 WHERE tenant = $1"
+SET_LIMITS = (
+    "UPDATE access_meters SET enabled = $2, egress_cap_bytes = $3, listing_limited = $4, api_enabled = $5 "
+    "WHERE tenant = $1"
+)
 
 
-def limits_of(row: tuple[int, int | None, int]) -> TenantLimits:
+def limits_of(row: tuple[int, int | None, int, int]) -> TenantLimits:
     """Return the limits in a row of `LIMITS`."""
-    enabled, cap, listing_limited = row
-    return TenantLimits(bool(enabled), cap, bool(listing_limited))
+    enabled, cap, listing_limited, api_enabled = row
+    return TenantLimits(bool(enabled), cap, bool(listing_limited), bool(api_enabled))
 
 
 async def lock(transaction: Transaction, tenant: TenantId) -> Meter:
     """Return a tenant's meter; nobody else takes from it before the transaction ends."""
     row = (await transaction.rows(LOCK, tenant))[0]
-    accepted, used_bytes, oldest_at, newest_at, resets = row[3:]
+    accepted, used_bytes, oldest_at, newest_at, resets = row[4:]
     times = tuple(int(part) for part in accepted.split())
-    return Meter(tenant, limits_of(row[:3]), times, used_bytes, oldest_at, newest_at, resets)
+    return Meter(tenant, limits_of(row[:4]), times, used_bytes, oldest_at, newest_at, resets)
 
 
 async def save(transaction: Transaction, meter: Meter) -> None:
@@ -94,5 +99,10 @@ async def set_limits(transaction: Transaction, tenant: TenantId, limits: TenantL
     """Keep a tenant's limits."""
     await lock(transaction, tenant)
     await transaction.execute(
-        SET_LIMITS, tenant, int(limits.enabled), limits.egress_cap_bytes, int(limits.listing_limited)
+        SET_LIMITS,
+        tenant,
+        int(limits.enabled),
+        limits.egress_cap_bytes,
+        int(limits.listing_limited),
+        int(limits.api_enabled),
     )

@@ -26,6 +26,7 @@ CREATE INDEX access_tokens_user ON access_tokens (user_id);
 CREATE TABLE access_meters (
     tenant {big} PRIMARY KEY,
     enabled {big} NOT NULL, egress_cap_bytes {big}, listing_limited {big} NOT NULL,
+    api_enabled {big} NOT NULL,
     accepted TEXT NOT NULL, used_bytes {big} NOT NULL, oldest_at {big}, newest_at {big}, resets {big} NOT NULL
 );
 CREATE TABLE access_egress (

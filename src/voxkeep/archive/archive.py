@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 from voxkeep.archive import catalog
 from voxkeep.archive.alarms import Alarms
 from voxkeep.archive.changes import Changes
-from voxkeep.archive.errors import RemovalRefused, UnknownRecording
+from voxkeep.archive.errors import ArchiveError, RemovalRefused, UnknownRecording
 from voxkeep.archive.intake import Intake, Kept, NewAudio
 from voxkeep.archive.migrations import MIGRATIONS
 from voxkeep.archive.model import Call, Recording, State
@@ -50,9 +50,13 @@ class Archive:
     async def at(cls, home: Path, settings: Settings, rooms: Iterable[Migrations] = ()) -> Self:
         """Open the archive at `home`, made when missing, with the tables of `rooms` beside its own.
 
-        Raises DatabaseError when the archive cannot be opened, for one because a newer version wrote it.
+        Raises ArchiveError when its folders cannot be made, DatabaseError when its database cannot be opened, for one
+        because a newer version wrote it.
         """
-        make_folder(home)
+        try:
+            originals, renditions = _vaults(home)
+        except OSError as error:
+            raise ArchiveError(f"{home}: {error.strerror}") from error
         each = settings.database
         database = SqliteDatabase(
             home / DATABASE_NAME,
@@ -65,7 +69,7 @@ class Archive:
         except DatabaseError:
             await database.close()
             raise
-        return cls(home, settings, database, FolderVault(home / "vault"), FolderVault(home / "renditions"))
+        return cls(home, settings, database, originals, renditions)
 
     async def close(self) -> None:
         """Finish what is under way and let go of the files."""
@@ -164,7 +168,7 @@ class Archive:
     async def remove(self, tenant: TenantId, identity: RecordingId, *, hard: bool = False) -> Recording:
         """Turn a recording into a tombstone that keeps its key; its audio is freed after the grace, or now (`hard`).
 
-        Raises UnknownRecording, also for one removed already, and RemovalRefused.
+        Returns it as it was before. Raises UnknownRecording, also for one removed already, and RemovalRefused.
         """
         recording = await self.by_id(tenant, identity)
         if recording is None or recording.state is State.REMOVED:
@@ -174,7 +178,9 @@ class Archive:
             raise RemovalRefused(refusal)
         grace_ms = 0 if hard else self.settings.archive.removal_grace_days * DAY_MS
         free_at = EpochMs(now_ms() + grace_ms)
-        await self.database.write(lambda transaction: catalog.bury(transaction, recording, free_at))
+        buried = await self.database.write(lambda transaction: catalog.bury(transaction, recording, free_at))
+        if not buried:
+            raise UnknownRecording(f"no recording {identity}")
         if hard:
             await self._free(recording)
         return recording
@@ -193,9 +199,10 @@ class Archive:
         return len(rows)
 
     async def _free(self, recording: Recording) -> None:
-        renditions = await self.renditions.names(recording)
-        if recording.audio is not None:
-            await self._originals.remove(recording.audio.name)
-        for name in renditions:
-            await self._rendition_vault.remove(name)
+        await self._intake.remove_unshared(recording, await self.renditions.names(recording))
         await self.database.write(lambda transaction: catalog.freed(transaction, recording))
+
+
+def _vaults(home: Path) -> tuple[Vault, Vault]:
+    make_folder(home)
+    return FolderVault(home / "vault"), FolderVault(home / "renditions")

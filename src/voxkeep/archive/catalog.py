@@ -17,7 +17,7 @@ from voxkeep.archive.rows import (
     recording_of,
     recording_values,
 )
-from voxkeep.archive.units import CallId, EpochMs, call_key, now_ms, uuid7
+from voxkeep.archive.units import DAY_MS, CallId, EpochMs, call_key, now_ms, uuid7
 from voxkeep.archive.visibility import condition
 from voxkeep.audio.render import Form
 from voxkeep.database import Transaction, Value
@@ -28,12 +28,20 @@ _CALL = ", ".join(CALL_COLUMNS)
 # names of our own tables and columns only; every value is a parameter
 SELECT_BY_ID = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND id = $2"  # noqa: S608
 SELECT_BY_KEY = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
-INSERT_RECORDING = insert_statement("recordings", RECORDING_COLUMNS, "ON CONFLICT DO NOTHING")
+INSERT_RECORDING = insert_statement("recordings", RECORDING_COLUMNS)
 SELECT_CALL = f"SELECT {_CALL} FROM calls WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
 INSERT_CALL = insert_statement("calls", CALL_COLUMNS)
 INSERT_RENDITION = (
     "INSERT INTO renditions (tenant, recording, form, layer, name, bytes, sha256, made_at) "
     "VALUES ($1, $2, $3, '', $4, $5, $6, $7) ON CONFLICT (tenant, recording, form, layer) DO NOTHING"
+)
+# an object's name tells its day and key, so whatever shares it started that day and has that key
+_SHARES = "recordings.tenant = $1 AND started_at >= $2 AND started_at < $3 AND vendor_key = $4 AND recordings.id <> $5"
+SELECT_ORIGINAL_SHARED = f"SELECT 1 FROM recordings WHERE {_SHARES} AND audio_name = $6 LIMIT 1"  # noqa: S608
+SELECT_RENDITION_SHARED = (
+    "SELECT 1 FROM recordings JOIN renditions "  # noqa: S608
+    "ON renditions.tenant = recordings.tenant AND renditions.recording = recordings.id "
+    f"WHERE {_SHARES} AND renditions.name = $6 LIMIT 1"
 )
 INSERT_JOB = (
     "INSERT INTO rendition_jobs (tenant, recording, form, next_at, attempts, error) "
@@ -50,6 +58,12 @@ def select_of_calls(visibility: Visibility, columns: Sequence[str], calls: int) 
         "ORDER BY started_at, vendor_key"
     )
     return sql, names
+
+
+def sharing(recording: Recording, name: str, *, but: bytes) -> tuple[Value, ...]:
+    """Return the values that ask SELECT_..._SHARED whether any recording, but that of id `but`, uses object `name`."""
+    day = recording.started_at - recording.started_at % DAY_MS
+    return (recording.tenant, day, day + DAY_MS, recording.vendor_key, but, name)
 
 
 async def held(transaction: Transaction, recording: Recording) -> Recording | None:
@@ -118,6 +132,13 @@ async def add_rendition(transaction: Transaction, recording: Recording, renditio
     await transaction.execute("DELETE FROM rendition_jobs WHERE tenant = $1 AND recording = $2 AND form = $3", *key)
 
 
+async def has_audio(transaction: Transaction, recording: Recording) -> bool:
+    """Tell whether the recording's audio is still held, not freed."""
+    key = (recording.tenant, recording.id.bytes)
+    rows = await transaction.rows("SELECT audio_name FROM recordings WHERE tenant = $1 AND id = $2", *key)
+    return bool(rows) and rows[0][0] is not None
+
+
 async def note_form(transaction: Transaction, recording: Recording, rendition: Rendition) -> None:
     """Tell, of a form made after its recording was kept, what lists and followers must know."""
     if rendition.form == Form.OPUS:
@@ -136,15 +157,17 @@ async def order_rendition(transaction: Transaction, recording: Recording, form: 
     await transaction.execute(INSERT_JOB, recording.tenant, recording.id.bytes, form, now_ms())
 
 
-async def bury(transaction: Transaction, recording: Recording, free_at: EpochMs) -> None:
-    """Turn a recording into a tombstone whose audio is freed at `free_at`."""
+async def bury(transaction: Transaction, recording: Recording, free_at: EpochMs) -> bool:
+    """Turn a recording into a tombstone whose audio is freed at `free_at`; False when it is one already."""
     key = (recording.tenant, recording.id.bytes)
-    await transaction.execute(
-        "UPDATE recordings SET state = $3, removed_at = $4 WHERE tenant = $1 AND id = $2",
+    buried = await transaction.execute(
+        "UPDATE recordings SET state = $3, removed_at = $4 WHERE tenant = $1 AND id = $2 AND state <> $3",
         *key,
         int(State.REMOVED),
         now_ms(),
     )
+    if not buried:
+        return False
     await transaction.execute(
         "INSERT INTO removals (tenant, recording, free_at) VALUES ($1, $2, $3) "
         "ON CONFLICT (tenant, recording) DO UPDATE SET free_at = excluded.free_at",
@@ -152,6 +175,7 @@ async def bury(transaction: Transaction, recording: Recording, free_at: EpochMs)
         free_at,
     )
     await tell(transaction, "recording.removed", recording)
+    return True
 
 
 async def freed(transaction: Transaction, recording: Recording) -> None:

@@ -23,10 +23,10 @@ class Change(Struct, frozen=True, kw_only=True):
     seq: int
     at: EpochMs
     kind: str
-    """recording.kept, recording.removed, recording.freed, rendition.made, call.kept."""
+    """recording.kept, recording.removed, recording.freed, rendition.made."""
     tenant: int
     subject: str
-    """The id of the recording or call."""
+    """The id of the recording."""
     facts: dict[str, Any] = {}
     hashes: dict[str, bytes] = {}
 

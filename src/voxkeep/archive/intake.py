@@ -1,6 +1,8 @@
 """How a recording comes in: bytes first, durably, then the row that makes them visible."""
 
+import asyncio
 from collections.abc import Sequence
+from weakref import WeakValueDictionary
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,6 +19,10 @@ from voxkeep.vault import Source, Staged, Vault
 
 WANTED_FORMS = (Form.OPUS,)
 """Forms that every recording gets."""
+
+
+NOBODY = b""
+"""No recording's id."""
 
 
 class NewAudio(Struct, frozen=True):
@@ -43,6 +49,7 @@ class Intake:
         self._tenants = tenants
         self._originals = originals
         self._renditions = renditions
+        self._turns: WeakValueDictionary[tuple[TenantId, str], asyncio.Lock] = WeakValueDictionary()
 
     async def stage(
         self, tenant: TenantId, started_at: EpochMs, key: str, source: Source, length: int | None
@@ -58,21 +65,42 @@ class Intake:
         call: Call | None,
         renditions: Sequence[tuple[Form, Source]],
     ) -> Kept:
-        """See `Archive.keep`."""
+        """See `Archive.keep`; one who is cancelled leaves when it is decided whether the recording is kept."""
         recording = replace(recording, vendor_key=recording.vendor_key or recording_key(recording.id))
-        made: list[Rendition] = []
+        keeping = asyncio.create_task(self._keep_in_turn(recording, audio, call, renditions))
         try:
-            if audio is not None:
-                recording = await self._place_original(recording, audio)
-            for form, source in renditions:
-                made.append(await self.place_rendition(recording, form, source))
-            recording = replace(recording, opus_bytes=_opus_bytes(recording, audio, made))
-            kept = await self._database.write(lambda transaction: _keep(transaction, recording, call, made))
-        except BaseException:
-            await self._take_back(recording, audio, made, keep=None)
+            return await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            await asyncio.wait([keeping])
+            if not keeping.cancelled():
+                keeping.exception()
             raise
-        if not kept.new:
-            await self._take_back(recording, audio, made, keep=kept.recording)
+
+    def _turn(self, recording: Recording) -> asyncio.Lock:
+        """Return the lock of all who place or remove objects of one name."""
+        return self._turns.setdefault((recording.tenant, recording.vendor_key), asyncio.Lock())
+
+    async def _keep_in_turn(
+        self,
+        recording: Recording,
+        audio: NewAudio | None,
+        call: Call | None,
+        renditions: Sequence[tuple[Form, Source]],
+    ) -> Kept:
+        made: list[Rendition] = []
+        async with self._turn(recording):
+            try:
+                if audio is not None:
+                    recording = await self._place_original(recording, audio)
+                for form, source in renditions:
+                    made.append(await self.place_rendition(recording, form, source))
+                recording = replace(recording, opus_bytes=_opus_bytes(recording, audio, made))
+                kept = await self._database.write(lambda transaction: _keep(transaction, recording, call, made))
+            except Exception:
+                await self._take_back(recording, audio, made)
+                raise
+            if not kept.new:
+                await self._take_back(recording, audio, made)
         return kept
 
     async def _place_original(self, recording: Recording, audio: NewAudio) -> Recording:
@@ -105,21 +133,29 @@ class Intake:
             raise
         return Rendition(form=form, name=name, size_bytes=staged.size, sha256=staged.sha256)
 
-    async def _take_back(
-        self, recording: Recording, audio: NewAudio | None, made: Sequence[Rendition], keep: Recording | None
-    ) -> None:
-        """Remove what was placed for a recording that was not kept, except what `keep` uses."""
+    async def _take_back(self, recording: Recording, audio: NewAudio | None, made: Sequence[Rendition]) -> None:
+        """Remove what was placed for a recording that was not kept."""
         if audio is not None:
             await audio.staged.discard()
-        if recording.audio is not None and (keep is None or not _uses(keep, recording.audio.name)):
-            await self._originals.remove(recording.audio.name)
-        if keep is None:
-            for rendition in made:
-                await self._renditions.remove(rendition.name)
+        await self._remove_unshared(recording, [each.name for each in made], NOBODY)
 
+    async def remove_unshared(self, recording: Recording, renditions: Sequence[str]) -> None:
+        """Remove a recording's objects from the vaults, except those that another recording uses too.
 
-def _uses(recording: Recording, name: str) -> bool:
-    return recording.audio is not None and recording.audio.name == name
+        The same bytes under the same name are one object: kept twice, or under two vendors' equal keys.
+        """
+        async with self._turn(recording):
+            await self._remove_unshared(recording, renditions, recording.id.bytes)
+
+    async def _remove_unshared(self, recording: Recording, renditions: Sequence[str], but: bytes) -> None:
+        if recording.audio is not None:
+            asked = catalog.sharing(recording, recording.audio.name, but=but)
+            if not await self._database.read(catalog.SELECT_ORIGINAL_SHARED, *asked):
+                await self._originals.remove(recording.audio.name)
+        for name in renditions:
+            asked = catalog.sharing(recording, name, but=but)
+            if not await self._database.read(catalog.SELECT_RENDITION_SHARED, *asked):
+                await self._renditions.remove(name)
 
 
 def _opus_bytes(recording: Recording, audio: NewAudio | None, made: Sequence[Rendition]) -> int | None:

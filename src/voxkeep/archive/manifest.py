@@ -83,12 +83,17 @@ def parse(text: bytes) -> Line:
         raise _bad(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadLine("line", f"not a JSON object: {error}") from error
+    except RecursionError as error:
+        raise BadLine("line", "nested too deeply") from error
     if "\0" in line.audio or PurePath(line.audio).name == "":
         raise BadLine("audio", "not a path")
     for name in ("started_at", "call_started_at", "call_ended_at"):
         value = getattr(line, name)
         if value is not None:
             moment(value, name)
+    started_at, ended_at = line.call_started_at, line.call_ended_at
+    if started_at is not None and ended_at is not None and moment(ended_at, "") < moment(started_at, ""):
+        raise BadLine("call_ended_at", "before call_started_at")
     return line
 
 
@@ -135,8 +140,10 @@ def call_of(line: Line, recording: Recording) -> Call | None:
     """Return the call that a line names, or None when it names none."""
     if line.call is None:
         return None
-    started_at = recording.started_at if line.call_started_at is None else moment(line.call_started_at, "call")
-    ended_at = recording.ended_at if line.call_ended_at is None else moment(line.call_ended_at, "call")
+    started_at = (
+        recording.started_at if line.call_started_at is None else moment(line.call_started_at, "call_started_at")
+    )
+    ended_at = recording.ended_at if line.call_ended_at is None else moment(line.call_ended_at, "call_ended_at")
     identity = CallId(uuid7(started_at))
     return Call(
         tenant=recording.tenant,

@@ -15,7 +15,7 @@ CONTAINERS = frozenset({"ogg", "wav", "mp3", "flac"})
 def safe(key: str) -> str:
     """Return `key` if it is safe as a file name; else its safe part with a hash, so that no two keys meet."""
     cleaned = UNSAFE.sub("_", key).lstrip(".")[:LONGEST]
-    if cleaned == key and not key.endswith("."):
+    if key and cleaned == key and not key.endswith("."):
         return key
     return f"{cleaned.rstrip('.')}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 

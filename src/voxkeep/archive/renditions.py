@@ -4,6 +4,8 @@ import asyncio
 import io
 import logging
 
+from msgspec.structs import replace
+
 from voxkeep.archive import alarms, catalog
 from voxkeep.archive.alarms import Alarms
 from voxkeep.archive.errors import AudioMissing, AudioNotReady
@@ -81,7 +83,10 @@ class Renditions:
         return [name for (name,) in rows]
 
     async def make(self, recording: Recording, form: Form) -> None:
-        """Make a form and keep it. Raises AudioError, AudioMissing, VaultError or DatabaseError."""
+        """Make a form and keep it, unless the audio is freed meanwhile.
+
+        Raises AudioError, AudioMissing, AudioNotReady, VaultError or DatabaseError.
+        """
         reader = await self.open(recording, None)
         try:
             rendered = await asyncio.to_thread(_render, reader, form)
@@ -89,11 +94,15 @@ class Renditions:
             reader.close()
         rendition = await self._intake.place_rendition(recording, form, rendered)
 
-        async def work(transaction: Transaction) -> None:
+        async def work(transaction: Transaction) -> bool:
+            if not await catalog.has_audio(transaction, recording):
+                return False
             await catalog.add_rendition(transaction, recording, rendition)
             await catalog.note_form(transaction, recording, rendition)
+            return True
 
-        await self._database.write(work)
+        if not await self._database.write(work):
+            await self._intake.remove_unshared(replace(recording, audio=None), [rendition.name])
 
     async def make_due(self) -> int:
         """Make the forms whose time has come, and return how many jobs were dealt with."""
@@ -119,6 +128,9 @@ class Renditions:
             await self._alarms.sound(alarms.RENDITION_FAILED, tenant, str(recording.id))
             wait = RETRY_MS[min(attempts, len(RETRY_MS) - 1)]
             await self._postpone(job, EpochMs(now_ms() + wait), str(error))
+        else:
+            if attempts:
+                await self._alarms.clear(alarms.RENDITION_FAILED, tenant, str(recording.id))
 
     async def _postpone(self, job: Row, next_at: EpochMs, error: str) -> None:
         async def work(transaction: Transaction) -> None:

@@ -5,6 +5,7 @@ the order of their keys, and are given out together once all of them have been r
 Memory holds one chunk of each tenant.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -85,7 +86,7 @@ async def chunks(streams: Sequence[Stream], shape: Shape[T], chunk_rows: int) ->
             limit = chunk_rows
     else:
         async for rows in _merged(streams, chunk_rows):
-            yield shape(rows)
+            yield await asyncio.to_thread(shape, rows)
 
 
 async def _merged(streams: Sequence[Stream], chunk_rows: int) -> AsyncIterator[list[Row]]:

@@ -4,7 +4,7 @@ A tenant is known by its name, its host and the host's first label, all in one n
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec.structs import replace
 from whenever import TimeZoneNotFoundError, ZonedDateTime
@@ -17,6 +17,10 @@ from voxkeep.database import Database, Transaction
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 COLUMNS = "id, name, host, zone, licensed_agents"
+
+
+Also = Callable[[Transaction, Tenant], Awaitable[None]]
+"""What is kept together with a tenant or not at all."""
 
 
 class BadTenant(ArchiveError):
@@ -69,6 +73,8 @@ class Tenants:
 
     async def named(self, name: str) -> Tenant:
         """Return the tenant known by `name`. Raises UnknownTenant."""
+        if not name.isascii():  # none is, and lower() makes a k of the Kelvin sign
+            raise UnknownTenant(f"no tenant is called {name!r}")
         rows = await self._database.read(
             f"SELECT {COLUMNS} FROM tenants "  # noqa: S608
             "WHERE id = (SELECT tenant FROM tenant_names WHERE name = $1)",
@@ -78,8 +84,8 @@ class Tenants:
             raise UnknownTenant(f"no tenant is called {name!r}")
         return _tenant(rows[0])
 
-    async def add(self, tenant: Tenant) -> Tenant:
-        """Keep a new tenant (its id is given here). Raises BadTenant, TenantNameTaken."""
+    async def add(self, tenant: Tenant, also: Also | None = None) -> Tenant:
+        """Keep a new tenant (its id is given here). Raises BadTenant, TenantNameTaken, or what `also` raises."""
         checked(tenant)
 
         async def work(transaction: Transaction) -> Tenant:
@@ -90,17 +96,22 @@ class Tenants:
                 f"INSERT INTO tenants ({COLUMNS}) VALUES ($1, $2, $3, $4, $5)",  # noqa: S608
                 *_values(added),
             )
+            if also is not None:
+                await also(transaction, added)
             return added
 
         return await self._database.write(work)
 
-    async def change(self, tenant: Tenant) -> None:
-        """Change a tenant's host, zone or agents; its name stays. Raises BadTenant, TenantNameTaken."""
+    async def change(self, tenant: Tenant, also: Also | None = None) -> None:
+        """Change a tenant's host, zone or agents; its name stays. Raises BadTenant, TenantNameTaken, UnknownTenant."""
         checked(tenant)
 
         async def work(transaction: Transaction) -> None:
+            rows = await transaction.rows("SELECT name FROM tenants WHERE id = $1", tenant.id)
+            if not rows:
+                raise UnknownTenant(f"no tenant has the number {tenant.id}")
             await transaction.execute("DELETE FROM tenant_names WHERE tenant = $1", tenant.id)
-            await _claim_names(transaction, tenant)
+            await _claim_names(transaction, replace(tenant, name=rows[0][0]))
             await transaction.execute(
                 "UPDATE tenants SET host = $2, zone = $3, licensed_agents = $4 WHERE id = $1",
                 tenant.id,
@@ -108,6 +119,8 @@ class Tenants:
                 tenant.zone,
                 tenant.licensed_agents,
             )
+            if also is not None:
+                await also(transaction, tenant)
 
         await self._database.write(work)
 

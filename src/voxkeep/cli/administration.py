@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -78,7 +79,8 @@ def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for row in rows:
         # as texts: in a name, brackets are not markup
         table.add_row(*map(Text, row))
-    out.print(table, width=None if out.is_terminal else WIDTH_IN_PIPES)
+    console = out if out.is_terminal else Console(width=WIDTH_IN_PIPES, highlight=False)
+    console.print(table, soft_wrap=False)
 
 
 def print_secret(token: str, what: str) -> None:

@@ -1,15 +1,16 @@
 """`voxkeep collect`: the sources of recordings, and the runs that collect from them."""
 
+import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import stamina
 import typer
+from msgspec import Struct
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from whenever import Date, Instant, PlainDateTime, TimeZoneNotFoundError, ZonedDateTime
 
@@ -78,6 +79,8 @@ def add(
     """Set up a source. Its token stays where it is: in an environment variable or a file."""
     if (secret_env is None) == (secret_file is None):
         raise _usage("give either --secret-env or --secret-file")
+    if pace is not None and not math.isfinite(pace):
+        raise _usage("--pace: a number of seconds")
     if not NAME.fullmatch(name):
         raise _usage("NAME: letters, digits, - and _, at most 63, beginning with a letter or digit")
     address = _address(vendor, url, allow_http)
@@ -115,7 +118,7 @@ def list_(json: Json = False, data: Data = DATA_DEFAULT) -> None:
             return
         for row in rows:
             out.print(
-                f"{row['name']}  {row['vendor']}  {row['url']}  tenant {row['tenant']}  secret {row['secret']}",
+                f"{row.name}  {row.vendor}  {row.url}  tenant {row.tenant}  secret {row.secret}",
                 markup=False,
             )
 
@@ -192,18 +195,17 @@ def status(json: Json = False, data: Data = DATA_DEFAULT) -> None:
 
     async def work() -> None:
         async with archive_at(data) as archive:
-            rows = [await _status(archive, config) for config in await Sources(archive.database).all()]
+            rows = [await _standing(archive, config) for config in await Sources(archive.database).all()]
         if json:
             print_json(rows)
             return
         for row in rows:
-            counts = ", ".join(f"{count} {state}" for state, count in row["items"].items()) or "nothing listed yet"
-            out.print(f"{row['name']}: {row['last_run']}; listed to {row['watermark'] or '-'}; {counts}", markup=False)
+            out.print(_line(row), markup=False)
 
     _run(work)
 
 
-def _run(work: Callable[[], "Work[T]"]) -> T:
+def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's work; what the collector says went wrong becomes a Failure."""
 
     async def told() -> T:
@@ -311,11 +313,13 @@ def _moment(text: str, zone: str, option: str, *, whole_day: bool = False) -> Ep
 def _date(text: str, zone: str, whole_day: bool) -> EpochMs | None:
     try:
         date = Date.parse_iso(text)
-        if whole_day:
-            return EpochMs(_ms(PlainDateTime(date.year, date.month, date.day).add(days=1).assume_tz(zone)) - 1)
-        return _ms(PlainDateTime(date.year, date.month, date.day).assume_tz(zone))
     except ValueError:
         return None
+    return EpochMs(_midnight(date.add(days=1), zone) - 1) if whole_day else _midnight(date, zone)
+
+
+def _midnight(date: Date, zone: str) -> EpochMs:
+    return _ms(PlainDateTime(date.year, date.month, date.day).assume_tz(zone))
 
 
 def _local(text: str, zone: str) -> EpochMs | None:
@@ -354,30 +358,65 @@ def _watch(names: Sequence[str]) -> Iterator[Callable[[SourceReport, float], Non
         yield watch
 
 
-async def _shown(archive: Archive, config: SourceConfig) -> dict[str, object]:
-    return {
-        "name": config.name,
-        "vendor": config.vendor,
-        "url": config.url,
-        "tenant": await archive.tenants.name(config.tenant),
-        "secret": f"${config.secret_env}" if config.secret_env else config.secret_file,
-        "pace_seconds": config.pace_seconds,
-        "zone": config.zone,
-    }
+class Shown(Struct, frozen=True):
+    """A source as people see it."""
+
+    name: str
+    vendor: str
+    url: str
+    tenant: str
+    secret: str
+    """Where the token is found: `$VARIABLE`, or a file."""
+    pace_seconds: float | None
+    zone: str
 
 
-class Standing(NamedTuple):
-    """How a source stands."""
+async def _shown(archive: Archive, config: SourceConfig) -> Shown:
+    return Shown(
+        config.name,
+        config.vendor,
+        config.url,
+        await archive.tenants.name(config.tenant),
+        f"${config.secret_env}" if config.secret_env else config.secret_file or "",
+        config.pace_seconds,
+        config.zone,
+    )
 
 
-async def _status(archive: Archive, config: SourceConfig) -> dict[str, object]:
+class Standing(Struct, frozen=True):
+    """How far a source has come. Times are ISO 8601 in UTC, None where there is none."""
+
+    name: str
+    watermark: str | None
+    oldest_open: str | None
+    items: dict[str, int]
+    """How many listed recordings stand in each state."""
+    last_run: str | None
+    """When it began."""
+    last_exit: int | None
+    """None also when it was killed, or is still under way."""
+
+
+async def _standing(archive: Archive, config: SourceConfig) -> Standing:
     ledger = Ledger(archive.database, config.name)
     last = await Runs(archive.database, config.name).last()
     oldest = await ledger.oldest_open()
-    return {
-        "name": config.name,
-        "watermark": config.watermark and iso(config.watermark),
-        "oldest_open": oldest and iso(oldest),
-        "items": await ledger.counts(),
-        "last_run": last,
-    }
+    return Standing(
+        config.name,
+        None if config.watermark is None else iso(config.watermark),
+        None if oldest is None else iso(oldest),
+        await ledger.counts(),
+        None if last is None else iso(last.started_at),
+        None if last is None else last.exit_code,
+    )
+
+
+def _line(standing: Standing) -> str:
+    if standing.last_run is None:
+        return f"{standing.name}: has not run yet"
+    ended = "did not end" if standing.last_exit is None else f"exit {standing.last_exit}"
+    counts = ", ".join(f"{count:,} {state}" for state, count in standing.items.items())
+    parts = [f"last run {standing.last_run} ({ended})", f"listed to {standing.watermark or '-'}", counts]
+    if standing.oldest_open is not None:
+        parts.append(f"oldest open {standing.oldest_open}")
+    return f"{standing.name}: {'; '.join(part for part in parts if part)}"

@@ -119,7 +119,13 @@ class Importer:
                 await self._line(number, text)
                 progress()
 
-        await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(worker())
+        except BaseExceptionGroup as failures:
+            # what stops one of them (no space left) stops them all, and is told once
+            raise failures.exceptions[0] from None
         self._report.problems.sort(key=lambda problem: problem.line)
         return self._report
 

@@ -41,6 +41,7 @@ CapByAgents = Annotated[
     bool, typer.Option("--egress-cap-by-agents", help="Reckon the egress cap from the agents again.")
 ]
 Lists = Annotated[Switch | None, typer.Option(help="Count lists as audio requests too; off unless given.")]
+Api = Annotated[Switch | None, typer.Option(help="Answer vendors' APIs at all (approved accounts); on unless given.")]
 
 
 @app.command()
@@ -52,6 +53,7 @@ def add(
     limits: Limits = None,
     egress_cap: Cap = None,
     limit_lists: Lists = None,
+    api: Api = None,
     data: Data = DATA_DEFAULT,
     json: Json = False,
 ) -> None:
@@ -60,7 +62,7 @@ def add(
     async def work() -> None:
         async with access_at(data, create=True) as (_, access):
             tenant = _changed(Tenant(id=TenantId(0), name=name), host, zone, agents)
-            wanted = _limited(TenantLimits(), limits, egress_cap, limit_lists)
+            wanted = _limited(TenantLimits(), limits, egress_cap, limit_lists, api)
             tenant = await access.add_tenant(tenant, wanted, by=operator())
             _tell([(tenant, wanted)], json=json, single=True)
 
@@ -77,6 +79,7 @@ def set_(
     egress_cap: Cap = None,
     egress_cap_by_agents: CapByAgents = False,
     limit_lists: Lists = None,
+    api: Api = None,
     data: Data = DATA_DEFAULT,
     json: Json = False,
 ) -> None:
@@ -88,7 +91,7 @@ def set_(
             before = await access.gate.limits(tenant.id)
             if egress_cap_by_agents:
                 before = replace(before, egress_cap_bytes=None)
-            wanted = _limited(before, limits, egress_cap, limit_lists)
+            wanted = _limited(before, limits, egress_cap, limit_lists, api)
             await access.change_tenant(tenant, wanted, by=operator())
             _tell([(tenant, wanted)], json=json, single=True)
 
@@ -154,11 +157,12 @@ def _changed(tenant: Tenant, host: str | None, zone: str | None, agents: int | N
     return replace(tenant, **{name: value for name, value in given.items() if value is not None})
 
 
-def _limited(before: TenantLimits, limits: Switch | None, cap: int | None, lists: Switch | None) -> TenantLimits:
-    given: dict[str, Any] = {"egress_cap_bytes": cap}
-    given |= {"enabled": limits is Switch.ON} if limits else {}
-    given |= {"listing_limited": lists is Switch.ON} if lists else {}
-    return replace(before, **{name: value for name, value in given.items() if value is not None})
+def _limited(
+    before: TenantLimits, limits: Switch | None, cap: int | None, lists: Switch | None, api: Switch | None
+) -> TenantLimits:
+    switches = {"enabled": limits, "listing_limited": lists, "api_enabled": api}
+    given: dict[str, Any] = {name: switch is Switch.ON for name, switch in switches.items() if switch is not None}
+    return replace(before, **given, **({} if cap is None else {"egress_cap_bytes": cap}))
 
 
 def _tell(found: list[tuple[Tenant, TenantLimits]], *, json: bool, single: bool = False) -> None:
@@ -166,7 +170,7 @@ def _tell(found: list[tuple[Tenant, TenantLimits]], *, json: bool, single: bool 
         documents = [_document(tenant, limits) for tenant, limits in found]
         print_json(documents[0] if single else documents)
         return
-    columns = ("tenant", "host", "zone", "agents", "limits", "egress cap", "lists limited")
+    columns = ("tenant", "host", "zone", "agents", "limits", "egress cap", "lists limited", "API")
     print_table(columns, [_row(tenant, limits) for tenant, limits in found])
     if not found:
         out.print("no tenants yet: 'voxkeep tenant add NAME' makes one")
@@ -181,10 +185,12 @@ def _document(tenant: Tenant, limits: TenantLimits) -> dict[str, Any]:
         "limits": limits.enabled,
         "egress_cap_bytes": limits.egress_cap_bytes,
         "lists_limited": limits.listing_limited,
+        "api": limits.api_enabled,
     }
 
 
 def _row(tenant: Tenant, limits: TenantLimits) -> tuple[str, ...]:
     cap = "by agents" if limits.egress_cap_bytes is None else size(limits.egress_cap_bytes)
-    switches = ("on" if limits.enabled else "off", cap, "yes" if limits.listing_limited else "no")
+    lists, api = "yes" if limits.listing_limited else "no", "on" if limits.api_enabled else "off"
+    switches = ("on" if limits.enabled else "off", cap, lists, api)
     return (tenant.name, tenant.host or "-", tenant.zone, str(tenant.licensed_agents), *switches)

@@ -64,7 +64,11 @@ def list_(data: Data = DATA_DEFAULT, json: Json = False) -> None:
         if json:
             print_json([_document(user, names) for user in users])
         else:
-            rows = [(user.name, *_row(names[tenant], grant)) for user in users for tenant, grant in user.grants.items()]
+            rows = [
+                (user.name, *_row(names.get(tenant, str(tenant)), grant))
+                for user in users
+                for tenant, grant in user.grants.items()
+            ]
             print_table(("user", "tenant", "grants", "agents", "skills"), rows)
 
     run(work)
@@ -92,7 +96,7 @@ async def _tenant_names(archive: Archive) -> dict[TenantId, str]:
 def _document(user: User, names: dict[TenantId, str]) -> dict[str, Any]:
     grants = [
         {
-            "tenant": names[tenant],
+            "tenant": names.get(tenant, str(tenant)),
             "permissions": sorted(grant.permissions),
             "agents": sorted(grant.visibility.agents),
             "skills": sorted(grant.visibility.skills),

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from voxkeep.archive import Archive
 from voxkeep.archive.model import State
-from voxkeep.archive.units import DAY_MS, EpochMs, now_ms
+from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.collect import plan
 from voxkeep.collect.errors import (
     BadAnswer,
@@ -148,8 +148,7 @@ class Harvest:
         """Give up what is still open although the vendor, asked for all around it, lists it no more."""
         if self._covered is None:
             return
-        # a day's margin on both sides: a vendor may list by the start of the call, or late
-        first, last = EpochMs(self._span.first + DAY_MS), EpochMs(self._covered - DAY_MS)
+        first, last = EpochMs(self._span.first + plan.MARGIN_MS), EpochMs(self._covered - plan.MARGIN_MS)
         reason = "no longer listed by the vendor"
         for key, started_at in await self._ledger.unlisted(first, last, begun, reason):
             self._report.listed += 1

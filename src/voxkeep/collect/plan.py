@@ -10,6 +10,9 @@ from voxkeep.settings import Collect
 
 SHORTEST_MS = 5 * 60_000
 LONGEST_MS = 5 * DAY_MS
+MARGIN_MS = DAY_MS
+"""So much around a recording has to be listed before it counts as not listed: a vendor may list by the start of the
+call, or late."""
 FEW_SHARE = 4
 """Fewer than a quarter of a window's records are few: the next window is twice as long."""
 
@@ -30,8 +33,7 @@ def start(watermark: EpochMs | None, oldest_open: EpochMs | None, now: EpochMs, 
         return default_start(now, settings)
     begin = watermark - settings.overlap_days * DAY_MS
     if oldest_open is not None:
-        # an hour more, in case a recording is listed by the start of its call
-        begin = min(begin, oldest_open - HOUR_MS)
+        begin = min(begin, oldest_open - MARGIN_MS)
     return EpochMs(max(begin, earliest(watermark, settings)))
 
 

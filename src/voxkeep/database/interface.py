@@ -67,6 +67,10 @@ class Database(Protocol):
         """Run a script of table definitions in one transaction."""
         ...
 
+    async def glance(self, sql: str, *values: Value) -> list[Row]:
+        """Return the rows of a read of a page or two. May run on the event loop: for what every request checks."""
+        ...
+
     async def changes(self) -> int:
         """Return a number that is another one after any commit, by this process or another. Cheap: for caches."""
         ...

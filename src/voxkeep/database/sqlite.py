@@ -157,6 +157,13 @@ class SqliteDatabase:
 
         await self.write(run)
 
+    async def glance(self, sql: str, *values: Value) -> list[Row]:
+        """See `Database.glance`."""
+        try:
+            return self._watcher.execute(numbered(sql), values).fetchall()
+        except apsw.Error as error:
+            raise _failure(error) from error
+
     async def changes(self) -> int:
         """See `Database.changes`; answered on the event loop, in a few microseconds."""
         version: int = self._watcher.execute("PRAGMA data_version").get

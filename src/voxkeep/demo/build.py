@@ -33,6 +33,8 @@ MADE_BY_US = (
     "locks",
 )
 AT_ONCE = 32
+MOST_A_DAY = 4_000
+"""Recordings that the sample agents can make in a day; with many more no agent would be found free."""
 
 
 class DemoError(Exception):
@@ -94,7 +96,12 @@ def claim(home: Path) -> BinaryIO:
 async def build(
     archive: Archive, access: Access, plan: Plan, progress: Callable[[int, int], None] = lambda _done, _all: None
 ) -> Demo:
-    """Fill a new archive with the sample contact centre; `progress` is told recordings done, and all."""
+    """Fill a new archive with the sample contact centre; `progress` is told recordings done, and all.
+
+    Raises DemoError for more recordings than the agents can make in those days.
+    """
+    if plan.recordings > plan.days * MOST_A_DAY:
+        raise DemoError(f"{plan.recordings} recordings need {-(-plan.recordings // MOST_A_DAY)} days or more")
     end = EpochMs(now_ms() // DAY_MS * DAY_MS)
     counts = [plan.recordings] + [plan.recordings // 10] * (len(TENANTS) - 1)
     wanted: list[Sample] = []

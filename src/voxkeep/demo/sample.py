@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -41,6 +42,13 @@ class Sample(Struct, frozen=True):
     recording: Recording
     call: Call
     clip: Clip | None
+
+
+class _Party(NamedTuple):
+    """Who an agent talks to: as displayed, and as dialled."""
+
+    shown: str
+    number: str
 
 
 class _Desk:
@@ -85,17 +93,21 @@ def samples(tenant: TenantId, name: str, seed: int, end: EpochMs, days: int, rec
 
 
 def _call(random: Random, desk: _Desk, tenant: TenantId, number: int, event: int, legs: int) -> list[Sample]:
-    agents = random.sample(AGENTS, legs)
+    *agents, colleague = random.sample(AGENTS, legs + 1)
+    kind = random.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
+    talking = [*agents, colleague] if kind == "internal" else agents
     chosen = [random.choice(clips()) for _ in range(legs)]
     length = sum(clip.duration_ms + GAP_MS for clip in chosen)
     wait = random.randrange(3, 45) * SECOND_MS + random.randrange(SECOND_MS)
-    start = EpochMs(desk.slot(number, agents, length + wait + GAP_MS) + wait)
-    kind = random.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
+    start = EpochMs(desk.slot(number, talking, length + wait + GAP_MS) + wait)
     call = _call_of(random, tenant, number, kind, agents[0], EpochMs(start - wait), EpochMs(start + length))
     external = f"1{random.choice(('702', '385', '480', '208', '512'))}5550{random.randrange(100, 200)}"
+    other = _Party(external, external)
+    if kind == "internal":
+        other = _Party(display_name(colleague.name, colleague.extension), colleague.extension)
     made = []
     for leg, (agent, clip) in enumerate(zip(agents, chosen, strict=True)):
-        recording = _recording(random, call, agent, external, kind, start, clip)
+        recording = _recording(random, call, agent, other, kind, start, clip)
         made.append(Sample(replace(recording, event_id=FIRST_EVENT_ID + 3 * event + leg), call, clip))
         start = EpochMs(start + clip.duration_ms + GAP_MS)
     return made
@@ -127,11 +139,10 @@ def _call_of(
 
 
 def _recording(
-    random: Random, call: Call, agent: DemoAgent, external: str, kind: str, start: EpochMs, clip: Clip
+    random: Random, call: Call, agent: DemoAgent, other: _Party, kind: str, start: EpochMs, clip: Clip
 ) -> Recording:
     shown = display_name(agent.name, agent.extension)
     outbound = kind == "outbound"
-    other = display_name(AGENTS[0].name, AGENTS[0].extension) if kind == "internal" else external
     skill_id, skill = next(pair for pair in SKILLS if pair[1] == agent.skill) if kind == "inbound" else ("", "")
     return Recording(
         tenant=call.tenant,
@@ -142,10 +153,10 @@ def _recording(
         call=call.id,
         call_key=call.key,
         direction=call.direction,
-        calling_party=shown if outbound else other,
-        receiving_party=other if outbound else shown,
-        caller_number=agent.extension if outbound else external,
-        dialled_number=external if outbound else call.dialled_number,
+        calling_party=shown if outbound else other.shown,
+        receiving_party=other.shown if outbound else shown,
+        caller_number=agent.extension if outbound else other.number,
+        dialled_number=other.number if outbound else call.dialled_number,
         agent_name=agent.name,
         agent_extension=agent.extension,
         agent_login=agent.login,

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from voxkeep.vault.foldersync import FolderSync, make_folder
+from voxkeep.vault.foldersync import FolderSync, ensure_folder, make_folder
 from voxkeep.vault.interface import BadName, LengthMismatch, ObjectMissing, Source, VaultError, VaultFull
 
 if TYPE_CHECKING:
@@ -102,13 +102,27 @@ class FolderReader:
 class _Temporary:
     """A temporary file while it is written; all of it runs in the vault's threads."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self.path = target
         self.size = 0
         self._hash = hashlib.sha256()
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._descriptor = -1
+
+    def begin(self) -> None:
+        """Make the file and lock it; a sweep that came between the two has taken it, then another is made."""
+        while self._descriptor < 0:
+            self.path = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            if not self._lock():
+                self.close()
+
+    def _lock(self) -> bool:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return os.fstat(self._descriptor).st_nlink > 0
 
     def write(self, block: bytes) -> None:
         rest = memoryview(block)
@@ -130,7 +144,8 @@ class _Temporary:
             self._descriptor = -1
 
     def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
+        if self.path != self._target:
+            self.path.unlink(missing_ok=True)
         self.close()
 
 
@@ -164,8 +179,9 @@ class FolderVault:
         self._root = root
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="voxkeep-vault")
         self._folders = FolderSync(self._pool)
-        self._known: set[Path] = set()
         make_folder(root)
+        ensure_folder(root)
+        self._known = {root}
 
     def _path(self, name: str) -> Path:
         parts = PurePosixPath(name).parts
@@ -174,71 +190,90 @@ class FolderVault:
         return self._root.joinpath(*parts)
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a blocking step in the vault's threads, its errors told as VaultError."""
+        """Run a blocking step in the vault's threads, its errors told as VaultError.
+
+        A thread cannot be cancelled: whoever is cancelled here leaves only when the step is over, so that what they
+        do next does not meet it.
+        """
+        step = asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+            return await asyncio.shield(step)
         except OSError as error:
             raise _failure(error) from error
+        except asyncio.CancelledError:
+            await asyncio.wait([step])
+            raise
 
     async def stage(self, name: str, source: Source, *, length: int | None = None) -> FolderStaged:
         """See `Vault.stage`."""
         path = self._path(name)
-        if isinstance(source, bytes):
-            temporary, sha256 = await self.run(self._stage_bytes, path, source, length)
-        else:
-            temporary, sha256 = await self._stage_stream(path, source, length)
-        return FolderStaged(self, name, temporary, sha256)
-
-    def _folder_for(self, path: Path) -> None:
-        if path.parent not in self._known:
-            make_folder(path.parent)
-            self._known.add(path.parent)
-
-    def _begin(self, path: Path) -> _Temporary:
-        self._folder_for(path)
-        return _Temporary(path.with_name(f".{path.name}.{secrets.token_hex(4)}.part"))
-
-    def _stage_bytes(self, path: Path, block: bytes, length: int | None) -> tuple[_Temporary, str]:
-        temporary = self._begin(path)
+        temporary = _Temporary(path)
         try:
-            temporary.write(block)
-            return temporary, temporary.finish(length)
-        except BaseException:
-            temporary.discard()
-            raise
-
-    async def _stage_stream(
-        self, path: Path, source: AsyncIterable[bytes], length: int | None
-    ) -> tuple[_Temporary, str]:
-        temporary = await self.run(self._begin, path)
-        try:
-            gathered = bytearray()
-            async for block in source:
-                gathered += block
-                if len(gathered) >= GATHER_BYTES:
-                    await self.run(temporary.write, bytes(gathered))
-                    gathered.clear()
-            await self.run(temporary.write, bytes(gathered))
-            return temporary, await self.run(temporary.finish, length)
+            if isinstance(source, bytes):
+                sha256 = await self.run(self._stage_bytes, path, temporary, source, length)
+            else:
+                sha256 = await self._stage_stream(path, temporary, source, length)
         except BaseException:
             # also when the task is cancelled: nothing half-written stays
             temporary.discard()
             raise
+        return FolderStaged(self, name, temporary, sha256)
+
+    def _folder_for(self, path: Path) -> None:
+        missing = [folder for folder in path.parents if folder.is_relative_to(self._root) and folder not in self._known]
+        for folder in reversed(missing):
+            ensure_folder(folder)
+            self._known.add(folder)
+
+    def _begin(self, path: Path, temporary: _Temporary) -> None:
+        self._folder_for(path)
+        temporary.begin()
+
+    def _stage_bytes(self, path: Path, temporary: _Temporary, block: bytes, length: int | None) -> str:
+        self._begin(path, temporary)
+        temporary.write(block)
+        return temporary.finish(length)
+
+    async def _stage_stream(
+        self, path: Path, temporary: _Temporary, source: AsyncIterable[bytes], length: int | None
+    ) -> str:
+        await self.run(self._begin, path, temporary)
+        gathered = bytearray()
+        async for block in source:
+            gathered += block
+            if len(gathered) >= GATHER_BYTES:
+                await self.run(temporary.write, bytes(gathered))
+                gathered.clear()
+        await self.run(temporary.write, bytes(gathered))
+        return await self.run(temporary.finish, length)
 
     async def place(self, name: str, temporary: _Temporary, sha256: str) -> str:
         """Give a finished temporary file its name; see `Staged.place`."""
         path = self._path(name)
-        given = await self.run(self._name_file, temporary, path, sha256)
-        await self._folders.sync(path.parent)
+        given, made = await self.run(self._name_file, temporary, path, sha256)
+        try:
+            await self._sync(path.parent)
+        except VaultError:
+            if made:
+                await self.run(given.unlink)
+            raise
         return name if given == path else f"{name[: -len(path.name)]}{given.name}"
 
-    def _name_file(self, temporary: _Temporary, path: Path, sha256: str) -> Path:
+    async def _sync(self, folder: Path) -> None:
+        try:
+            await self._folders.sync(folder)
+        except OSError as error:
+            raise _failure(error) from error
+
+    def _name_file(self, temporary: _Temporary, path: Path, sha256: str) -> tuple[Path, bool]:
+        """Return the name the file has now, and whether it is a new one."""
         self._folder_for(path)
         candidates = (path, path.with_name(f"{path.stem}~{sha256[:12]}{path.suffix}"))
         for candidate in candidates:
-            if _link(temporary.path, candidate) or _same_bytes(temporary.path, candidate):
+            made = _link(temporary.path, candidate)
+            if made or _same_bytes(temporary.path, candidate):
                 temporary.discard()
-                return candidate
+                return candidate, made
         raise VaultError(f"{path.name} is taken, and so is its name with the hash added")
 
     async def open(self, name: str, etag: str) -> FolderReader:
@@ -258,7 +293,7 @@ class FolderVault:
             if isinstance(error.__cause__, FileNotFoundError):
                 return False
             raise
-        await self._folders.sync(path.parent)
+        await self._sync(path.parent)
         return True
 
     async def sweep(self) -> int:

@@ -20,6 +20,14 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
+    ensure_folder(folder)
+
+
+def ensure_folder(folder: Path) -> None:
+    """Make `folder` (mode 0700) where it is missing, and its name durable in any case.
+
+    One that is there may have been made a moment ago by another writer, who has not fsynced its parent yet.
+    """
     folder.mkdir(mode=0o700, exist_ok=True)
     fsync_folder(folder.parent)
 

@@ -16,11 +16,19 @@ from starlette.types import Message, Receive, Scope, Send
 
 from voxkeep.access import Access, Action, AuditEntry, Outcome, Principal
 from voxkeep.archive import Archive
+from voxkeep.archive.model import Tenant
 from voxkeep.archive.units import now_ms
 from voxkeep.vendors.xima.audio import BANDWIDTH_LIMIT_EXCEEDED, AudioRoute
 from voxkeep.vendors.xima.recordings import Lists
-from voxkeep.vendors.xima.request import Recorded, Request, narrowed, remote_of
-from voxkeep.web.errors import HttpError, MethodNotAllowedError, NotFoundError, UnauthorizedError, send_json
+from voxkeep.vendors.xima.request import NOT_ALLOWED, Recorded, Request, narrowed, remote_of
+from voxkeep.web.errors import (
+    ForbiddenError,
+    HttpError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UnauthorizedError,
+    send_json,
+)
 from voxkeep.web.headers import header
 
 PREFIX = "/rest/api/v2/"
@@ -94,7 +102,7 @@ class XimaApi:
         principal: Principal | None = None
         try:
             principal = await self._authenticate(scope)
-            tenants = narrowed(scope, principal, await self._access.known())
+            tenants = await self._approved(narrowed(scope, principal, await self._access.known()))
             await route.answer(Request(scope, receive, send, principal, tenants, segments))
         except HttpError as error:
             if error.status in REFUSALS and not isinstance(error, Recorded):
@@ -118,6 +126,13 @@ class XimaApi:
             challenge = [(b"www-authenticate", b"Bearer")]
             raise UnauthorizedError("The bearer token is missing, expired or invalid", challenge)
         return principal
+
+    async def _approved(self, tenants: list[Tenant]) -> list[Tenant]:
+        """Leave out tenants whose API is switched off: recordings over it are for approved accounts (seed 000)."""
+        approved = [tenant for tenant in tenants if (await self._access.gate.limits(tenant.id)).api_enabled]
+        if not approved:
+            raise ForbiddenError(NOT_ALLOWED)
+        return approved
 
     async def _record(self, scope: Scope, route: Route, principal: Principal | None, error: HttpError) -> None:
         user = principal.name if principal else ""

@@ -75,14 +75,15 @@ class AudioRoute:
     async def _find(self, request: Request) -> tuple[Tenant, Recording]:
         """Return the recording that the path names; the tenant goes by its name, host label or host (reference D7)."""
         _, asked, key, _ = request.segments
-        named = [tenant for tenant in request.tenants if asked.lower() in names_of(tenant)]
-        for tenant in named or request.tenants:
+        asked = asked.lower()
+        for tenant in sorted(request.tenants, key=lambda each: asked not in names_of(each)):
+            named = asked in names_of(tenant)
             grant = request.principal.grants[tenant.id]
             if named and Permission.RECORDINGS_LISTEN not in grant.permissions:
                 raise ForbiddenError(NOT_ALLOWED)
             recording = await self._lookup(tenant, key)
             # a collected recording shows its vendor's own name of the tenant, so that name leads to it too
-            if recording is None or not (named or recording.source_tenant.lower() == asked.lower()):
+            if recording is None or not (named or (asked and recording.source_tenant.lower() == asked)):
                 continue
             if recording.state not in (State.KEPT, State.PENDING):
                 continue

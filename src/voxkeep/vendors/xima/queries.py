@@ -23,7 +23,7 @@ def time_range(query: bytes, zones: set[str]) -> TimeRange:
     """Return the asked range, both ends included. Raises BadRequestError naming the parameter at fault."""
     asked = parameters(query)
     zone = next(iter(zones)) if len(zones) == 1 else None
-    first = parse(_single(asked, START), START, zone, up=True)
+    first = parse(_single(asked, START), START, zone, starts=True)
     last = parse(_single(asked, END), END, zone)
     if last < first:
         raise BadRequestError(f"{END} lies before {START}", END)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
+from operator import attrgetter
 
 import msgspec
 
@@ -22,6 +23,7 @@ NESTED_COLUMNS = ("call", "started_at", "id", "vendor_key", *wire.RECORDING_COLU
 
 TOO_OFTEN = "Requests of this tenant come too often"
 
+_START_AND_KEY = attrgetter("startTime", "recordingKey")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -89,4 +91,7 @@ class Lists:
 
 
 def _records(rows: list[Row], names: Mapping[TenantId, str]) -> bytes:
-    return _encode(wire.recordings_of(rows, names))
+    records = wire.recordings_of(rows, names)
+    if wire.derives_keys(rows):
+        records.sort(key=_START_AND_KEY)
+    return _encode(records)

@@ -123,7 +123,6 @@ class XimaSource:
         padded = Window(EpochMs(max(window.first - CALL_PAD_MS, 0)), EpochMs(window.last + CALL_PAD_MS))
         try:
             body = await self._client.list_bytes(CALLS, _times(padded))
-            read = await asyncio.to_thread(shapes.calls, body)
         except ComeBackLater as error:
             self._call_failures += 1
             if self._call_failures < CALL_PATIENCE:
@@ -134,10 +133,12 @@ class XimaSource:
             return {}, [], [self._without_calls]
         except (BadAnswer, TooMuch) as error:
             return {}, [], [f"without call info: {error.reason}"]
+        self._call_failures = 0
+        try:
+            read = await asyncio.to_thread(shapes.calls, body)
         except (shapes.Unreadable, shapes.Partial) as error:
             odd = Rejected(self._client.blotted(body), f"no list of calls: {error}", beside=True)
             return {}, [odd], [f"without call info: {error}"]
-        self._call_failures = 0
         bad = [Rejected(each.raw, each.reason, each.key, beside=True) for each in read.bad]
         return self._by_key(read.good), bad, []
 

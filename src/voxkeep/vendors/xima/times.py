@@ -7,7 +7,7 @@ clock  = hh:mm[:ss[.f...]] | hhmm[ss[.f...]]
 zone   = "Z" | "z" | ("+" | "-" | " ") hh[[:]mm]      a raw "+" arrives as a space
 ```
 Spaces around it are dropped (Xima's own printed example has one). A time without a zone is in the tenant's zone, a
-date alone is its midnight there.
+date alone is its midnight there. Where clocks change such a time may name two moments: a range takes in both.
 """
 
 import re
@@ -30,38 +30,37 @@ LATEST = EpochMs(int(datetime(2200, 1, 1, tzinfo=UTC).timestamp() * 1000))
 NANOS_PER_MS = 1_000_000
 
 
-def parse(text: str, parameter: str, zone: str | None, *, up: bool = False) -> EpochMs:
-    """Return the moment that `text` names; a part of a millisecond counts as a whole one when `up`, else as none.
+def parse(text: str, parameter: str, zone: str | None, *, starts: bool = False) -> EpochMs:
+    """Return the moment that `text` names, as a range's end, or as its start when it `starts` one.
 
-    `zone` is for a time without one; None when there is no single tenant's zone to take. Raises BadRequestError
+    A part of a millisecond is rounded inwards; of two moments a start is the earlier, an end the later. `zone` is for a time without one; None when there is no single tenant's zone to take. Raises BadRequestError
     naming `parameter`.
     """
     match = TIME.fullmatch(text.strip())
     if match is None:
         raise BadRequestError(f"{parameter} is not an ISO 8601 date and time", parameter)
     try:
-        seconds = _seconds(match, zone)
+        seconds = _seconds(match, zone, starts=starts)
     except (ValueError, OverflowError):
         raise BadRequestError(f"{parameter} is not a date and time that exists", parameter) from None
     if seconds is None:
         raise BadRequestError(f"{parameter} needs a zone: the token's tenants lie in several", parameter)
     nanos = int((match["fraction"] or "0").ljust(9, "0"))
     ms, rest = divmod(nanos, NANOS_PER_MS)
-    moment = EpochMs(seconds * 1000 + ms + (1 if up and rest else 0))
+    moment = EpochMs(seconds * 1000 + ms + (1 if starts and rest else 0))
     if not EARLIEST <= moment < LATEST:
         raise BadRequestError(f"{parameter} lies outside the years 1970 to 2199", parameter)
     return moment
 
 
-def _seconds(match: re.Match[str], zone: str | None) -> int | None:
+def _seconds(match: re.Match[str], zone: str | None, *, starts: bool) -> int | None:
     fields = [int(match[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")]
     offset = match["zone"]
     if offset is not None:
         return int(datetime(*fields, tzinfo=_offset(offset)).timestamp())  # type: ignore[arg-type,misc]
     if zone is None:
         return None
-    local = PlainDateTime(*fields).assume_tz(zone)
-    return local.timestamp()
+    return PlainDateTime(*fields).assume_tz(zone, disambiguation="earlier" if starts else "later").timestamp()
 
 
 def _offset(text: str) -> timezone:

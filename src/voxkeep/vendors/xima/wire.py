@@ -9,6 +9,7 @@ Lists are turned from rows into answers column by column: 300,000 rows must not 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from msgspec.structs import asdict, replace
 
 from voxkeep.archive.model import OWN, Call, Recording, State, display_name
 from voxkeep.archive.rows import extra_of
+from voxkeep.archive.streams import HIDDEN
 from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId, recording_key, uuid7
 from voxkeep.database import Row
 
@@ -105,6 +107,7 @@ CALL_COLUMNS = (
 """What is asked of `Archive.find_calls`; its rows begin with started_at, id and key."""
 
 _SHOWS_ITS_OWN_KEY = {VENDOR, OWN}
+_vendor = itemgetter(HIDDEN + RECORDING_COLUMNS.index("vendor"))
 
 
 class _Words(dict[T, str]):
@@ -188,6 +191,11 @@ def key_of(recording: Recording) -> str:
     return recording.vendor_key if recording.vendor in _SHOWS_ITS_OWN_KEY else recording_key(recording.id)
 
 
+def derives_keys(rows: Sequence[Row]) -> bool:
+    """Tell whether rows with RECORDING_COLUMNS show other keys than those that ordered them."""
+    return not set(map(_vendor, rows)) <= _SHOWS_ITS_OWN_KEY
+
+
 def _keys(ids: Sequence[bytes], keys: Sequence[str], vendors: Sequence[str]) -> Sequence[str]:
     if set(vendors) <= _SHOWS_ITS_OWN_KEY:
         return keys
@@ -263,6 +271,8 @@ def recording_of(wire: XimaRecording, tenant: TenantId, tenant_name: str) -> Rec
             "callDirection": _directions[direction],
             "agent": recording.agent,
             "tenantName": recording.source_tenant or tenant_name,
+            # without a key the recording gets a call of its own, whose key would be shown
+            "callKey": wire.callKey or None,
         }
     )
     return replace(recording, extra=_differences(wire, shown))

@@ -1,0 +1,232 @@
+"""The ordinary peer: FastAPI, SQLAlchemy 2 ORM, pydantic, synchronous routes, as the manuals of the three teach.
+
+It reads the very tables that the archive reads (the ORM is mapped onto the columns both need) and answers the same
+list and audio routes for the same bearer tokens. `keep` is its upload: a file written and renamed, one ORM commit.
+Left out in its favour: limits, audit, egress, restricted readers, streaming.
+"""
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import FileResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+STATUSES = ("SAVED", "PENDING", "DELETED_USER", "DELETED_SPACE", "DELETED_TIME", "DELETED_UNKNOWN")
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Tenant(Base):
+    __tablename__ = "tenants"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Grant(Base):
+    __tablename__ = "access_grants"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Token(Base):
+    __tablename__ = "access_tokens"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int]
+
+
+class Recording(Base):
+    __tablename__ = "recordings"
+
+    tenant: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    duration_ms: Mapped[int]
+    vendor: Mapped[str]
+    vendor_key: Mapped[str]
+    call_key: Mapped[str]
+    state: Mapped[int]
+    direction: Mapped[str]
+    calling_party: Mapped[str]
+    receiving_party: Mapped[str]
+    agent_name: Mapped[str]
+    agent_extension: Mapped[str]
+    skill: Mapped[str]
+    event_id: Mapped[int]
+    system_id: Mapped[int]
+    tag: Mapped[str]
+    opus_bytes: Mapped[int | None]
+    audio_name: Mapped[str | None]
+
+
+class Upload(Base):
+    """A kept upload, in the peer's own database."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(index=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    started_at: Mapped[int] = mapped_column(index=True)
+    duration_ms: Mapped[int]
+    agent: Mapped[str]
+    path: Mapped[str]
+    size: Mapped[int]
+    sha256: Mapped[str]
+
+
+class RecordingOut(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+    recording_key: str
+    call_key: str
+    start_time: int
+    duration: int
+    size: int
+    event_id: int
+    recording_system_id: int
+    status: str
+    calling_party: str
+    receiving_party: str
+    tenant_name: str
+    tag_data: str
+    call_direction: str
+    skill: str
+    agent: str
+
+
+def shown(recording: Recording, tenant_name: str) -> RecordingOut:
+    extension = recording.agent_extension
+    return RecordingOut(
+        recording_key=recording.vendor_key,
+        call_key=recording.call_key,
+        start_time=recording.started_at,
+        duration=recording.duration_ms,
+        size=recording.opus_bytes or 0,
+        event_id=recording.event_id,
+        recording_system_id=recording.system_id,
+        status=STATUSES[recording.state],
+        calling_party=recording.calling_party,
+        receiving_party=recording.receiving_party,
+        tenant_name=tenant_name,
+        tag_data=recording.tag,
+        call_direction=recording.direction.upper(),
+        skill=recording.skill,
+        agent=f"{recording.agent_name}({extension})" if extension else recording.agent_name,
+    )
+
+
+def keep(session: Session, root: Path, upload: Upload, body: bytes) -> None:
+    """Write the file under another name, give it its own, and commit its row."""
+    path = root / upload.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    temporary.write_bytes(body)
+    upload.size, upload.sha256 = len(body), hashlib.sha256(body).hexdigest()
+    temporary.replace(path)
+    session.add(upload)
+    session.commit()
+
+
+def uploads_engine(path: Path) -> Engine:
+    """Open the uploads' database, in WAL as guides advise; commits are durable, SQLite's default."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, pool_size=16)
+
+    @event.listens_for(engine, "connect")
+    def in_wal(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+    Base.metadata.create_all(engine, tables=[Base.metadata.tables["uploads"]])
+    return engine
+
+
+router = APIRouter()
+
+
+def session(request: Request) -> Iterator[Session]:
+    with request.app.state.sessions() as opened:
+        yield opened
+
+
+Db = Annotated[Session, Depends(session)]
+
+
+def granted(db: Db, credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> dict[int, str]:
+    """Return the tenants that the token may read, by number."""
+    digest = hashlib.sha256(credentials.credentials.encode()).hexdigest()
+    query = (
+        select(Tenant)
+        .join(Grant, Grant.tenant == Tenant.id)
+        .join(Token, Token.user_id == Grant.user_id)
+        .where(Token.hash == digest)
+    )
+    found = {tenant.id: tenant.name for tenant in db.scalars(query)}
+    if not found:
+        raise HTTPException(401, "unknown token")
+    return found
+
+
+Tenants = Annotated[dict[int, str], Depends(granted)]
+
+
+@router.get("/rest/api/v2/recordings")
+def recordings(
+    db: Db,
+    tenants: Tenants,
+    start: Annotated[datetime, Query(alias="startTime")],
+    end: Annotated[datetime, Query(alias="endTime")],
+) -> list[RecordingOut]:
+    query = (
+        select(Recording)
+        .where(Recording.tenant.in_(tenants), Recording.started_at.between(_ms(start), _ms(end)))
+        .order_by(Recording.started_at, Recording.vendor_key)
+    )
+    return [shown(recording, tenants[recording.tenant]) for recording in db.scalars(query)]
+
+
+@router.get("/rest/api/v2/recordings/{tenant}/{key}/audio")
+def audio(request: Request, db: Db, tenants: Tenants, tenant: str, key: str) -> FileResponse:
+    numbers = [number for number, name in tenants.items() if name == tenant]
+    query = select(Recording).where(
+        Recording.tenant.in_(numbers), Recording.vendor == "xima", Recording.vendor_key == key
+    )
+    recording = db.scalars(query).one_or_none()
+    if recording is None or recording.audio_name is None:
+        raise HTTPException(404, "no such recording")
+    return FileResponse(request.app.state.home / "vault" / recording.audio_name, media_type="audio/ogg")
+
+
+@router.put("/uploads/{tenant}/{key}", status_code=201, dependencies=[Depends(granted)])
+def upload(request: Request, tenant: str, key: str, started_at: int, body: Annotated[bytes, Body()]) -> None:
+    state = request.app.state
+    row = Upload(tenant=tenant, key=key, started_at=started_at, duration_ms=0, agent="", path=f"uploads/{key}")
+    with state.uploads() as db:
+        keep(db, state.home, row, body)
+
+
+def make(home: Path) -> FastAPI:
+    """Return the application over the archive at `home`."""
+    app = FastAPI()
+    app.state.home = home
+    app.state.sessions = sessionmaker(create_engine(f"sqlite:///file:{home}/voxkeep.db?mode=ro&uri=true", pool_size=40))
+    app.state.uploads = sessionmaker(uploads_engine(home / "peer.db"))
+    app.include_router(router)
+    return app
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.astimezone(UTC).timestamp() * 1000)
