@@ -8,15 +8,15 @@ import asyncio
 import re
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import apsw
 
 from voxkeep.database.interface import DatabaseError, DatabaseFull, Row, Shape, Transaction, Value, Work
+from voxkeep.database.jobs import Completions, Job, Loops
 
 T = TypeVar("T")
 
@@ -61,15 +61,12 @@ class _Transaction:
         self._connection.executemany(numbered(sql), rows)
 
 
-class _Job(Generic[T]):
-    """One write on its way: what to run, and where its result is awaited."""
+class _Write(Job[T]):
+    """One write on its way."""
 
-    def __init__(self, work: Work[T]) -> None:
+    def __init__(self, completions: Completions, work: Work[T]) -> None:
+        super().__init__(completions)
         self.work = work
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[T] = self.loop.create_future()
-        self.result: T | None = None
-        self.error: BaseException | None = None
 
     def run(self, transaction: Transaction) -> None:
         coroutine = self.work(transaction)
@@ -82,13 +79,23 @@ class _Job(Generic[T]):
             coroutine.close()
             raise RuntimeError("a transaction awaited something other than its own statements")
 
-    def settle(self) -> None:
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type] # set by run, and None where T is None
+
+class _Read(Job[T]):
+    """One read on its way."""
+
+    def __init__(self, completions: Completions, shape: Shape[T], sql: str, values: tuple[Value, ...]) -> None:
+        super().__init__(completions)
+        self.shape = shape
+        self.sql = sql
+        self.values = values
+
+    def run(self, connection: apsw.Connection) -> None:
+        try:
+            self.result = self.shape(connection.execute(numbered(self.sql), self.values).fetchall())
+        except apsw.Error as error:
+            self.error = _failure(error)
+        except Exception as error:  # noqa: BLE001 -- whatever the shaping raises belongs to whoever awaits it
+            self.error = error
 
 
 class SqliteDatabase:
@@ -100,14 +107,20 @@ class SqliteDatabase:
         self._path = path
         self._busy_timeout_ms = busy_timeout_ms
         self._group_commit = group_commit
-        self._local = threading.local()
         self._connections: list[apsw.Connection] = []
+        self._loops = Loops()
         self._writer = self._connect()
         self._watcher = self._connect()
-        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="voxkeep-read")
-        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._write_loop, name="voxkeep-write", daemon=True)
-        self._thread.start()
+        self._writes: SimpleQueue[_Write[Any] | None] = SimpleQueue()
+        self._reads: SimpleQueue[_Read[Any] | None] = SimpleQueue()
+        self._reader_count = readers
+        self._threads = [threading.Thread(target=self._write_loop, name="voxkeep-write", daemon=True)]
+        for _ in range(readers):
+            target, connection = self._read_loop, self._connect()
+            connection.execute("PRAGMA query_only = ON")
+            self._threads.append(threading.Thread(target=target, args=(connection,), name="voxkeep-read", daemon=True))
+        for thread in self._threads:
+            thread.start()
 
     def _connect(self) -> apsw.Connection:
         try:
@@ -120,33 +133,25 @@ class SqliteDatabase:
         self._connections.append(connection)
         return connection
 
-    def _reader(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-        return connection
-
     async def read(self, sql: str, *values: Value) -> list[Row]:
         """See `Database.read`."""
         return await self.read_shaped(_as_they_are, sql, *values)
 
     async def read_shaped(self, shape: Shape[T], sql: str, *values: Value) -> T:
         """See `Database.read_shaped`."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read, shape, sql, values)
+        job = _Read(self._loops.here(), shape, sql, values)
+        self._reads.put(job)
+        return await job.future
 
-    def _read(self, shape: Shape[T], sql: str, values: tuple[Value, ...]) -> T:
-        try:
-            rows = self._reader().execute(numbered(sql), values).fetchall()
-        except apsw.Error as error:
-            raise _failure(error) from error
-        return shape(rows)
+    def _read_loop(self, connection: apsw.Connection) -> None:
+        while (job := self._reads.get()) is not None:
+            job.run(connection)
+            job.completions.put(job)
 
     async def write(self, work: Work[T]) -> T:
         """See `Database.write`."""
-        job = _Job(work)
-        self._jobs.put(job)
+        job = _Write(self._loops.here(), work)
+        self._writes.put(job)
         return await job.future
 
     async def define(self, script: str) -> None:
@@ -171,9 +176,11 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """See `Database.close`."""
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._readers.shutdown(wait=True)
+        self._writes.put(None)
+        for _ in range(self._reader_count):
+            self._reads.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
         for connection in self._connections:
             connection.close()
 
@@ -182,28 +189,26 @@ class SqliteDatabase:
     def _write_loop(self) -> None:
         while (group := self._next_group()) is not None:
             self._run_group(group)
-            for loop in {job.loop for job in group}:
-                jobs = [job for job in group if job.loop is loop]
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(_settle, jobs)
+            for job in group:
+                job.completions.put(job)
 
-    def _next_group(self) -> list[_Job[Any]] | None:
-        first = self._jobs.get()
+    def _next_group(self) -> list[_Write[Any]] | None:
+        first = self._writes.get()
         if first is None:
             return None
         group = [first]
         while len(group) < self._group_commit:
             try:
-                job = self._jobs.get_nowait()
+                job = self._writes.get_nowait()
             except Empty:
                 break
             if job is None:
-                self._jobs.put(None)
+                self._writes.put(None)
                 break
             group.append(job)
         return group
 
-    def _run_group(self, group: list[_Job[Any]]) -> None:
+    def _run_group(self, group: list[_Write[Any]]) -> None:
         try:
             self._commit_together(group)
         except apsw.Error as error:
@@ -215,7 +220,7 @@ class SqliteDatabase:
             for job in group:
                 self._run_group([job])
 
-    def _commit_together(self, group: list[_Job[Any]]) -> None:
+    def _commit_together(self, group: list[_Write[Any]]) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
         transaction = _Transaction(self._writer)
         for job in group:
@@ -223,7 +228,7 @@ class SqliteDatabase:
             self._run_in_savepoint(job, transaction)
         self._writer.execute("COMMIT")
 
-    def _run_in_savepoint(self, job: _Job[Any], transaction: _Transaction) -> None:
+    def _run_in_savepoint(self, job: _Write[Any], transaction: _Transaction) -> None:
         self._writer.execute("SAVEPOINT job")
         try:
             job.run(transaction)
@@ -241,8 +246,3 @@ class SqliteDatabase:
 
 def _as_they_are(rows: list[Row]) -> list[Row]:
     return rows
-
-
-def _settle(jobs: list[_Job[Any]]) -> None:
-    for job in jobs:
-        job.settle()
