@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench.data import FIRST, TENANT, USER, new_tenant, opened
+from bench.data import FIRST, TENANT, new_tenant, opened, user_token
 from bench.harness import (
     Figure,
     Options,
@@ -102,7 +102,7 @@ def _measure(made: Made, bare: Path, options: Options) -> dict[str, list[float]]
 async def _make(home: Path) -> Made:
     async with opened(home) as (archive, access):
         tenant = await new_tenant(access)
-        token = await access.tokens.issue(USER)
+        token = await user_token(access, tenant)
         collected = [await _keep(archive, tenant.id, number, COLLECTED) for number in range(FILES)]
         imported = [await _keep(archive, tenant.id, number, IMPORTED) for number in range(FILES, 2 * FILES)]
     return Made(home, collected, imported, token)

@@ -6,6 +6,7 @@ number of rows can be named without asking the archive. Written past the archive
 """
 
 import asyncio
+import hashlib
 import random
 import shutil
 import time
@@ -18,10 +19,12 @@ from pathlib import Path
 import apsw
 from msgspec.structs import replace
 
-from voxkeep.access import MIGRATIONS, Access, Grant
+from voxkeep.access import MIGRATIONS as ACCESS
+from voxkeep.access import Access, Grant
 from voxkeep.access.limits import TenantLimits
 from voxkeep.archive import Archive
 from voxkeep.archive.archive import DATABASE_NAME
+from voxkeep.archive.migrations import MIGRATIONS
 from voxkeep.archive.model import Audio, Recording, Tenant
 from voxkeep.archive.names import object_name
 from voxkeep.archive.rows import RECORDING_COLUMNS, insert_statement, recording_values
@@ -62,11 +65,12 @@ def _iso(at: EpochMs) -> str:
 
 
 def big_archive(rows: int) -> Path:
-    """Return the home of the archive with so many rows, made when missing."""
-    home = FOLDER / f"lists-{rows}"
+    """Return the home of the archive with so many rows, made when missing or when its tables have changed."""
+    tables = hashlib.sha256("".join(MIGRATIONS.steps).encode()).hexdigest()[:8]
+    home = FOLDER / f"lists-{rows}-{tables}"
     if home.exists():
         return home
-    part = FOLDER / f"lists-{rows}.part"
+    part = home.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     FOLDER.mkdir(exist_ok=True)
     free = shutil.disk_usage(FOLDER).free
@@ -82,7 +86,7 @@ def big_archive(rows: int) -> Path:
 
 @asynccontextmanager
 async def opened(home: Path) -> AsyncIterator[tuple[Archive, Access]]:
-    archive = await Archive.at(home, Settings(), [MIGRATIONS])
+    archive = await Archive.at(home, Settings(), [ACCESS])
     try:
         yield archive, Access(archive.database, archive.settings, archive.tenants)
     finally:
@@ -95,23 +99,29 @@ async def _new(home: Path) -> TenantId:
 
 
 async def new_tenant(access: Access) -> Tenant:
-    """Add the tenant, its service user, and no limit on audio; lists have none to begin with."""
+    """Add the tenant, without a limit on audio; lists have none to begin with."""
     new = Tenant(id=TenantId(0), name=TENANT, host="acme.xima.test", zone="America/Denver", licensed_agents=10)
-    tenant = await access.add_tenant(new, TenantLimits(enabled=False))
-    await access.directory.add(USER, {tenant.id: Grant()})
-    return tenant
+    return await access.add_tenant(new, TenantLimits(enabled=False))
 
 
 def new_token(home: Path) -> str:
-    """Return a new token of the service user, and drop what earlier runs left in the audit trail."""
-
-    async def issue() -> str:
-        async with opened(home) as (_, access):
-            return await access.tokens.issue(USER)
-
+    """Return a token of a new service user. Access is set up anew: nothing stays of earlier runs or older tables."""
     with apsw.Connection(str(home / DATABASE_NAME)) as connection:
-        connection.execute("DELETE FROM access_audit")
-    return asyncio.run(issue())
+        named = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'access\\_%' ESCAPE '\\'"
+        for (name,) in connection.execute(named).fetchall():
+            connection.execute(f"DROP TABLE {name}")
+        connection.execute("DELETE FROM migrations WHERE room = ?", (ACCESS.room,))
+    return asyncio.run(_token(home))
+
+
+async def _token(home: Path) -> str:
+    async with opened(home) as (archive, access):
+        return await user_token(access, await archive.tenants.named(TENANT))
+
+
+async def user_token(access: Access, tenant: Tenant) -> str:
+    """Add the service user and return its token."""
+    return await access.directory.add_with_token(USER, {tenant.id: Grant()})
 
 
 def warm(home: Path) -> None:

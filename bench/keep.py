@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import sessionmaker
 
-from bench.data import FIRST, TENANT, new_tenant, opened
+from bench.data import FIRST, FOLDER, TENANT, new_tenant, opened
 from bench.harness import SERVER_CORE, Options, Section, at_least, median_ratio, on_core, shown
 from bench.peers.fastapi_peer import Upload, keep, uploads_engine
 from voxkeep.archive import Archive, NewAudio
@@ -33,9 +33,10 @@ Side = Callable[[int, int], float]
 
 def run(options: Options) -> Section:
     files = options.pick(3000, 500)
+    FOLDER.mkdir(exist_ok=True)
     body = random.Random(1).randbytes(FILE_BYTES)
     rates: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, asyncio.Runner() as runner:
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder, asyncio.Runner() as runner:
         ours = Ours(Path(folder, "ours"), runner, body)
         sides: dict[str, Side] = {
             "ours": ours.keep,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import voxkeep.archive
 from voxkeep.archive import Archive, Kept, NewAudio
 from voxkeep.archive.model import Call, Recording, Tenant
 from voxkeep.archive.query import Scope, TimeRange
@@ -135,3 +136,15 @@ def content() -> Callable[..., Awaitable[bytes]]:
             reader.close()
 
     return read
+
+
+@pytest.fixture
+def files_of() -> Callable[[Path], list[str]]:
+    """List the files in the vaults of an archive's home."""
+    return files_in
+
+
+@pytest.fixture(scope="session")
+def clip_ogg() -> bytes:
+    """A clip of real speech in the Ogg/Opus form."""
+    return (Path(voxkeep.archive.__file__).parents[1] / "demo" / "clips" / "06-wrong-number.ogg").read_bytes()

@@ -143,6 +143,7 @@ async def test_a_change_of_nobody_is_an_error_and_takes_no_name(archive: Archive
         (tenant("acme", zone=""), "zone"),
         (tenant("acme", zone="../../etc/passwd"), "zone"),
         (tenant("acme", licensed_agents=-1), "agents"),
+        (tenant("acme", licensed_agents=2**63), "agents"),
     ],
 )
 async def test_a_field_that_cannot_be_is_named(archive: Archive, bad: Tenant, told: str) -> None:

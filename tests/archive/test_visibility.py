@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import given
@@ -30,24 +30,24 @@ def recording(name: str, extension: str, login: str, skill: str) -> Recording:
 
 
 @pytest.fixture
-async def seen(archive: Archive) -> AsyncIterator[Callable[[Recording, Visibility], object]]:
+def seen(archive: Archive) -> Callable[[Recording, Visibility], Awaitable[bool]]:
     """Ask SQL itself whether a recording may be seen."""
 
     async def ask(row: Recording, visibility: Visibility) -> bool:
         text, values = condition(visibility, first_place=5)
         sql = (
-            "SELECT 1 FROM (SELECT $1 AS agent_name, $2 AS agent_extension, $3 AS agent_login, $4 AS skill) "
+            "SELECT 1 FROM (SELECT $1 AS agent_name, $2 AS agent_extension, $3 AS agent_login, $4 AS skill) "  # noqa: S608
             f"WHERE 1 = 1 {text}"
         )
         fields = (row.agent_name, row.agent_extension, row.agent_login, row.skill)
         return bool(await archive.database.read(sql, *fields, *values))
 
-    yield ask
+    return ask
 
 
 @given(agent=agents, skill=skills, may_see=people, of_skills=st.frozensets(skills, max_size=3))
 async def test_what_sql_lists_is_what_may_be_heard(
-    seen: Callable[..., object],
+    seen: Callable[..., Awaitable[bool]],
     agent: tuple[str, str, str],
     skill: str,
     may_see: frozenset[str],
@@ -55,7 +55,7 @@ async def test_what_sql_lists_is_what_may_be_heard(
 ) -> None:
     row = recording(*agent, skill)
     visibility = Visibility(may_see, of_skills)
-    assert await seen(row, visibility) == visibility.allows(row.agent_names, row.skill)  # type: ignore[misc] # awaitable
+    assert await seen(row, visibility) == visibility.allows(row.agent_names, row.skill)
 
 
 def test_no_restriction_needs_no_condition() -> None:

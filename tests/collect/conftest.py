@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-
 from tests.vendors.xima.vendor import NOON, TOKEN, Vendor
+
 from voxkeep.access import MIGRATIONS as ACCESS
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Recording, Tenant
@@ -32,9 +32,7 @@ class Rig:
         (config,) = await self.sources.named([name])
         first = NOON - HOUR_MS if since is None else since
         last = NOON + 2 * HOUR_MS if until is None else until
-        return Order(
-            config=config, factory=XimaSource, secret=lambda: TOKEN, since=EpochMs(first), until=EpochMs(last)
-        )
+        return Order(config=config, factory=XimaSource, secret=lambda: TOKEN, since=EpochMs(first), until=EpochMs(last))
 
     async def run(self, **changes: Any) -> SourceReport:
         report = (await collect(self.archive, [await self.order(**changes)])).sources[0]

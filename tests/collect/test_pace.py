@@ -35,7 +35,7 @@ async def sent(time: Time, pace: Pace, count: int) -> list[float]:
     moments = []
     for _ in range(count):
         await pace.slot()
-        moments.append(time.seconds - 1_000)
+        moments.append(round(time.seconds - 1_000, 6))
     return moments
 
 

@@ -39,9 +39,7 @@ def test_what_is_held_is_counted_and_what_is_missing_is_told_with_its_reason() -
         ([Ending.FAILED], {"stopped": "HTTP 401", "refused": True}, 3),
     ],
 )
-def test_the_exit_code_follows_from_what_happened(
-    endings: list[Ending], changes: dict[str, object], code: int
-) -> None:
+def test_the_exit_code_follows_from_what_happened(endings: list[Ending], changes: dict[str, object], code: int) -> None:
     made = report()
     for ending in endings:
         made.ended("k", NOON, ending, "why")

@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import os
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-
-from tests.collect.conftest import QUICK, Rig
+from tests.collect.conftest import Rig
 from tests.vendors.xima.vendor import (
     CALLS,
     LIST,
@@ -22,6 +20,7 @@ from tests.vendors.xima.vendor import (
     status,
     tone,
 )
+
 from voxkeep.archive.model import Recording, State, Tenant
 from voxkeep.archive.units import DAY_MS, HOUR_MS, DurationMs, EpochMs, RecordingId, TenantId, now_ms, uuid7
 from voxkeep.audio.health import Health
@@ -29,7 +28,7 @@ from voxkeep.collect import SourceConfig, collect
 from voxkeep.collect.errors import SourceUnusable
 from voxkeep.collect.lock import source_lock
 from voxkeep.collect.store import Ledger, Runs
-from voxkeep.database import DatabaseFull
+from voxkeep.database import DatabaseError, DatabaseFull, Transaction
 from voxkeep.vault import VaultError, VaultFull
 
 KEY = "91a1e1e8-08p8-427b-bd04-da43c2a1db7d-1707770449131"
@@ -164,10 +163,8 @@ async def test_call_info_that_was_missing_is_added_by_a_later_run(rig: Rig) -> N
     rig.vendor.recordings = [record("a", callKey=f"c-{NOON}-{NOON + 9_000}")]
     rig.vendor.faults[CALLS].append(status(403))
     report = await rig.run()
-    assert (report.exit, list(report.notes)) == (
-        0,
-        ["without call info: HTTP 403: the service user may not do this, or the account is not approved for collecting"],
-    )
+    assert report.exit == 0
+    assert next(iter(report.notes)).startswith("without call info: HTTP 403")
     rig.vendor.calls = [call(f"c-{NOON}-{NOON + 9_000}")]
     assert (await rig.run()).held == 1
     assert await rig.archive.database.read("SELECT location FROM calls") == [("Reno, NV",)]
@@ -203,7 +200,7 @@ async def test_a_passing_fault_is_asked_again_in_the_same_run(rig: Rig, fault: A
         (cut(tone(1_000)), "the audio was cut short"),
         (status(200, b'{"error": "no"}'), "text in place of audio"),
         (status(200, b"<html></html>", "text/html"), "text in place of audio"),
-        (status(200, tone(1_000)[:900], "audio/ogg"), "not whole audio: page 2 is cut short"),
+        (status(200, tone(1_000)[:900], "audio/ogg"), "not whole audio: page "),
         (status(200, b"", "audio/ogg"), "not whole audio: no bytes at all"),
         (status(200, b"RIFF and no more", "audio/ogg"), "not whole audio:"),
         (status(400), "HTTP 400"),
@@ -217,9 +214,9 @@ async def test_a_lasting_fault_fails_one_recording_with_its_reason_and_no_other(
     report = await rig.run()
     assert (report.exit, report.new, report.failed) == (1, 2, 1)
     assert (report.missing[0].key, report.missing[0].state) == ("k-01", "failed")
-    assert reason.split(": page")[0] in report.missing[0].reason
+    assert report.missing[0].reason.startswith(reason)
     assert await rig.held("k-01") is None
-    assert [path for path in rig.archive.home.rglob("*.part")] == []
+    assert list(rig.archive.home.rglob("*.part")) == []
     del rig.vendor.always["k-01"]
     report = await rig.run()
     assert (report.exit, report.new, report.held) == (0, 1, 2)
@@ -253,7 +250,7 @@ async def test_the_same_wrong_bytes_are_not_downloaded_over_and_over(rig: Rig) -
 
 async def test_a_record_that_cannot_be_understood_is_told_and_quarantined_once(rig: Rig) -> None:
     damaged = record("damaged") | {"duration": []}
-    rig.vendor.recordings = [damaged, 7, *some(1)]  # type: ignore[list-item] # what no record is
+    rig.vendor.recordings = [damaged, 7, *some(1)]  # and what is no record at all
     report = await rig.run(since=NOON, until=NOON + HOUR_MS)
     assert (report.exit, report.listed, report.new, report.rejected) == (1, 3, 1, 2)
     assert {json.loads(path.read_bytes().split(b"\n", 1)[1]) == 7 for path in rig.quarantine()} == {True, False}
@@ -267,7 +264,7 @@ async def test_an_odd_call_is_quarantined_and_noted_but_nothing_is_missing(rig: 
     rig.vendor.calls = [call("c", startTime=None)]
     report = await rig.run()
     assert (report.exit, report.new, report.rejected, len(rig.quarantine())) == (0, 1, 0, 1)
-    assert list(report.notes)[0].startswith("a record beside the recordings")
+    assert next(iter(report.notes)).startswith("a record beside the recordings")
 
 
 async def test_short_but_whole_audio_fails_first_and_is_kept_flagged_when_it_comes_again(rig: Rig) -> None:
@@ -478,30 +475,34 @@ async def test_windows_that_fail_are_cut_until_they_are_answered(rig: Rig) -> No
 
 
 def _minutes(text: str) -> float:
-    from datetime import datetime  # noqa: PLC0415 -- here alone
-
     return datetime.fromisoformat(text).timestamp() / 60
 
 
 async def test_a_span_that_cannot_be_listed_is_told_and_holds_the_watermark(rig: Rig) -> None:
-    rig.vendor.recordings = some(2)
-    poisoned = NOON + 3 * HOUR_MS
+    poisoned = now_ms() - 29 * DAY_MS
 
     async def poison(request: Any) -> Any:
         first, last = (_minutes(request.query[name]) * 60_000 for name in ("startTime", "endTime"))
         return await status(500)(request) if first <= poisoned <= last else None
 
     rig.vendor.always[LIST] = poison
-    rig.settings(attempts=1, window_hours=1)
-    begin = now_ms() - 40 * DAY_MS
+    rig.settings(attempts=1)
     rig.vendor.recordings = [record("before", poisoned - HOUR_MS), record("after", poisoned + HOUR_MS)]
-    report = await rig.run(since=poisoned - 2 * HOUR_MS, until=poisoned + 2 * HOUR_MS)
+    report = await rig.run_unbounded()
     assert (report.exit, report.new, len(report.not_listed)) == (1, 2, 1)
     assert report.not_listed[0].reason.startswith("HTTP 500")
     watermark = await rig.watermark()
-    assert begin > poisoned
     assert watermark is not None
     assert poisoned - HOUR_MS <= watermark <= poisoned
+    rig.vendor.always.clear()
+    assert (await rig.run_unbounded()).exit == 0
+    assert await rig.watermark() == pytest.approx(now_ms(), abs=60_000)
+
+
+async def test_a_backfill_of_long_ago_leaves_the_watermark_alone(rig: Rig) -> None:
+    rig.vendor.recordings = some(1)
+    assert (await rig.run()).new == 1
+    assert await rig.watermark() is None
 
 
 async def test_a_vendor_that_lists_nothing_is_not_asked_for_every_minute(rig: Rig) -> None:
@@ -630,7 +631,7 @@ async def test_the_ledger_tells_how_often_and_why_a_recording_failed(rig: Rig) -
     assert await Ledger(rig.archive.database, "acme").counts() == {"failed": 1}
 
 
-async def test_half_files_of_a_killed_run_are_swept(rig: Rig, tmp_path: Path) -> None:
+async def test_half_files_of_a_killed_run_are_swept(rig: Rig) -> None:
     rig.vendor.recordings = some(1)
     await rig.run()
     folder = next(rig.archive.home.rglob("k-00.ogg")).parent
@@ -638,8 +639,58 @@ async def test_half_files_of_a_killed_run_are_swept(rig: Rig, tmp_path: Path) ->
     abandoned.write_bytes(b"half")
     await rig.run()
     assert not abandoned.exists()
-    assert os.access(tmp_path, os.W_OK)
 
 
-def test_the_quick_settings_differ_only_in_their_waits() -> None:
-    assert (QUICK.attempts, QUICK.first_run_days, QUICK.overlap_days) == (4, 30, 5)
+async def test_the_archive_alone_decides_what_is_held(rig: Rig) -> None:
+    rig.vendor.recordings = some(3)
+    await rig.run()
+
+    async def forget(transaction: Transaction) -> None:
+        await transaction.execute("DELETE FROM collect_items")
+
+    await rig.archive.database.write(forget)
+    assert (await rig.run()).held == 3
+    assert set(rig.vendor.served.values()) == {1}
+
+
+async def test_a_vendor_that_takes_only_short_spans_is_asked_for_those(rig: Rig) -> None:
+    rig.vendor.recordings = some(3)
+
+    async def only_short(request: Any) -> Any:
+        long = _minutes(request.query["endTime"]) - _minutes(request.query["startTime"]) > 100
+        return await status(400)(request) if long else None
+
+    rig.vendor.always[LIST] = only_short
+    report = await rig.run()
+    assert (report.exit, report.new, report.not_listed) == (0, 3, [])
+
+
+async def test_whichever_write_fails_the_next_run_holds_everything_whole(rig: Rig) -> None:
+    """The n-th durable write fails, for n = 1, 2, 3 ... until a run needs no n-th."""
+    write = rig.archive.database.write
+    rig.vendor.always[CALLS] = status(403)
+    number, failed = 0, True
+    while failed:
+        number += 1
+        rig.vendor.recordings = [record(f"{number}-{each}", NOON + each) for each in range(2)]
+        left, failed = number, False
+
+        async def fail(work: Any) -> Any:
+            nonlocal left, failed
+            left -= 1
+            if left == 0:
+                failed = True
+                raise DatabaseError("I/O error")
+            return await write(work)
+
+        rig.archive.database.write = fail  # type: ignore[method-assign] # the fault
+        report = (await collect(rig.archive, [await rig.order()])).sources[0]
+        assert (report.exit == 0) is not failed
+        rig.archive.database.write = write  # type: ignore[method-assign] # the fault ends
+        assert (await rig.run()).exit == 0
+        for each in range(2):
+            assert await rig.bytes_of(f"{number}-{each}") == tone(1_000)
+        assert list(rig.archive.home.rglob("*.part")) == []
+    assert number > 10
+    rows = await rig.archive.database.read("SELECT COUNT(*) FROM recordings")
+    assert rows == [(len(list((rig.archive.home / "vault").rglob("*.ogg"))),)]

@@ -73,9 +73,7 @@ async def test_the_ledger_keeps_what_was_last_known_and_when_it_was_first_seen(a
     await ledger.note([item("a", 10, ItemState.DISCOVERED), item("b", 20)])
     await ledger.note([Item(key="a", started_at=EpochMs(11), state=ItemState.HELD, evidence="e", call_known=True)])
     found = await ledger.between(EpochMs(0), EpochMs(15))
-    assert found == {
-        "a": Item(key="a", started_at=EpochMs(11), state=ItemState.HELD, evidence="e", call_known=True)
-    }
+    assert found == {"a": Item(key="a", started_at=EpochMs(11), state=ItemState.HELD, evidence="e", call_known=True)}
     rows = await archive.database.read("SELECT COUNT(*) FROM collect_items WHERE first_seen <= last_seen")
     assert rows == [(2,)]
     await ledger.note([])
@@ -93,7 +91,9 @@ async def test_the_ledger_keeps_what_was_last_known_and_when_it_was_first_seen(a
     ],
 )
 async def test_the_oldest_open_item_is_one_that_a_later_run_can_still_get(
-    archive: Archive, state: ItemState, is_open: bool # noqa: FBT001
+    archive: Archive,
+    state: ItemState,
+    is_open: bool,  # noqa: FBT001
 ) -> None:
     ledger = Ledger(archive.database, "acme")
     await ledger.note([item("a", 10, state)])
@@ -122,9 +122,13 @@ async def test_a_run_without_an_end_was_killed(archive: Archive) -> None:
 
 
 def test_a_source_is_locked_once_at_a_time(tmp_path: Path) -> None:
-    with source_lock(tmp_path, "acme"), source_lock(tmp_path, "other"):
-        with pytest.raises(SourceBusy, match="acme"), source_lock(tmp_path, "acme"):
-            pass
+    with (
+        source_lock(tmp_path, "acme"),
+        source_lock(tmp_path, "other"),
+        pytest.raises(SourceBusy, match="acme"),
+        source_lock(tmp_path, "acme"),
+    ):
+        pass
     with source_lock(tmp_path, "acme"):
         pass
 

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from processes import PATIENCE_SECONDS, VOXKEEP, run, serving, user_token
+from tests.journeys.processes import PATIENCE_SECONDS, VOXKEEP, run, serving, user_token
 
 RECORDINGS = 12
 

@@ -8,7 +8,7 @@ from voxkeep.archive import catalog
 from voxkeep.archive.alarms import Alarms
 from voxkeep.archive.changes import Changes
 from voxkeep.archive.errors import ArchiveError, RemovalRefused, UnknownRecording
-from voxkeep.archive.intake import Intake, Kept, NewAudio
+from voxkeep.archive.intake import Incoming, Intake, Kept, NewAudio
 from voxkeep.archive.migrations import MIGRATIONS
 from voxkeep.archive.model import Call, Recording, State
 from voxkeep.archive.query import Scope, TimeRange
@@ -96,15 +96,17 @@ class Archive:
         audio: NewAudio | None = None,
         *,
         call: Call | None = None,
+        call_is_whole: bool = True,
         renditions: Sequence[tuple[Form, Source]] = (),
     ) -> Kept:
         """Keep a recording; when this returns, bytes and row are durable.
 
         A key that is held (or removed) already changes nothing, except that one waiting for its audio gets it. A
-        recording without a known call gets a call of its own. Raises VaultFull or DatabaseFull: then there is
+        recording without a known call gets a call of its own; a call that is known already is renewed by `call` if
+        that is whole. Raises VaultFull or DatabaseFull: then there is
         neither row nor file.
         """
-        return await self._intake.keep(recording, audio, call, renditions)
+        return await self._intake.keep(Incoming(recording, audio, call, call_is_whole, renditions))
 
     async def keep_call(self, call: Call) -> Call:
         """Keep a call, or what is newly known of one; returns it as kept."""

@@ -72,9 +72,15 @@ async def held(transaction: Transaction, recording: Recording) -> Recording | No
     return recording_of(rows[0]) if rows else None
 
 
-async def insert(transaction: Transaction, recording: Recording, call: Call | None) -> Recording:
-    """Add a recording, and its call where that is not known yet; returns it as kept."""
-    known = await ensure_call(transaction, call or own_call(recording))
+async def insert(
+    transaction: Transaction, recording: Recording, call: Call | None, *, call_is_whole: bool = True
+) -> Recording:
+    """Add a recording and its call; returns it as kept.
+
+    A call that is known already is renewed only by a whole one: what a recording alone tells of it is less.
+    """
+    renew = call is not None and call_is_whole
+    known = await ensure_call(transaction, call or own_call(recording), renew=renew)
     kept = replace(recording, call=known.id, call_key=recording.call_key or known.key, kept_at=now_ms())
     await transaction.execute(INSERT_RECORDING, *recording_values(kept))
     await tell(transaction, "recording.kept", kept)
@@ -111,14 +117,14 @@ def own_call(recording: Recording) -> Call:
     )
 
 
-async def ensure_call(transaction: Transaction, call: Call) -> Call:
-    """Keep a call under its vendor's identity, with what is newly known of it; returns it as kept."""
+async def ensure_call(transaction: Transaction, call: Call, *, renew: bool = True) -> Call:
+    """Keep a call under its vendor's identity, with what is newly known of it if `renew`; returns it as kept."""
     rows = await transaction.rows(SELECT_CALL, call.tenant, call.vendor, call.vendor_key)
     if not rows:
         await transaction.execute(INSERT_CALL, *call_values(call))
         return call
     known = call_of(rows[0])
-    renewed = replace(call, id=known.id)
+    renewed = replace(call, id=known.id) if renew else known
     if renewed != known:
         await transaction.execute("DELETE FROM calls WHERE tenant = $1 AND id = $2", known.tenant, known.id.bytes)
         await transaction.execute(INSERT_CALL, *call_values(renewed))

@@ -33,6 +33,16 @@ class NewAudio(Struct, frozen=True):
     health: int = 0
 
 
+class Incoming(Struct, frozen=True):
+    """A recording on its way in, with all that comes along; see `Archive.keep`."""
+
+    recording: Recording
+    audio: NewAudio | None = None
+    call: Call | None = None
+    call_is_whole: bool = True
+    renditions: Sequence[tuple[Form, Source]] = ()
+
+
 class Kept(Struct, frozen=True):
     """A recording as it stands in the archive after `keep`."""
 
@@ -58,16 +68,9 @@ class Intake:
         name = object_name(await self._tenants.name(tenant), started_at, key, "")
         return await self._originals.stage(name, source, length=length)
 
-    async def keep(
-        self,
-        recording: Recording,
-        audio: NewAudio | None,
-        call: Call | None,
-        renditions: Sequence[tuple[Form, Source]],
-    ) -> Kept:
+    async def keep(self, incoming: Incoming) -> Kept:
         """See `Archive.keep`; one who is cancelled leaves when it is decided whether the recording is kept."""
-        recording = replace(recording, vendor_key=recording.vendor_key or recording_key(recording.id))
-        keeping = asyncio.create_task(self._keep_in_turn(recording, audio, call, renditions))
+        keeping = asyncio.create_task(self._keep_in_turn(incoming))
         try:
             return await asyncio.shield(keeping)
         except asyncio.CancelledError:
@@ -80,22 +83,19 @@ class Intake:
         """Return the lock of all who place or remove objects of one name."""
         return self._turns.setdefault((recording.tenant, recording.vendor_key), asyncio.Lock())
 
-    async def _keep_in_turn(
-        self,
-        recording: Recording,
-        audio: NewAudio | None,
-        call: Call | None,
-        renditions: Sequence[tuple[Form, Source]],
-    ) -> Kept:
+    async def _keep_in_turn(self, incoming: Incoming) -> Kept:
+        recording, audio = incoming.recording, incoming.audio
+        recording = replace(recording, vendor_key=recording.vendor_key or recording_key(recording.id))
         made: list[Rendition] = []
         async with self._turn(recording):
             try:
                 if audio is not None:
                     recording = await self._place_original(recording, audio)
-                for form, source in renditions:
+                for form, source in incoming.renditions:
                     made.append(await self.place_rendition(recording, form, source))
                 recording = replace(recording, opus_bytes=_opus_bytes(recording, audio, made))
-                kept = await self._database.write(lambda transaction: _keep(transaction, recording, call, made))
+                placed = replace(incoming, recording=recording)
+                kept = await self._database.write(lambda transaction: _keep(transaction, placed, made))
             except Exception:
                 await self._take_back(recording, audio, made)
                 raise
@@ -164,10 +164,11 @@ def _opus_bytes(recording: Recording, audio: NewAudio | None, made: Sequence[Ren
     return next((each.size_bytes for each in made if each.form == Form.OPUS), recording.opus_bytes)
 
 
-async def _keep(transaction: Transaction, recording: Recording, call: Call | None, made: Sequence[Rendition]) -> Kept:
+async def _keep(transaction: Transaction, incoming: Incoming, made: Sequence[Rendition]) -> Kept:
+    recording = incoming.recording
     held = await catalog.held(transaction, recording)
     if held is None:
-        recording = await catalog.insert(transaction, recording, call)
+        recording = await catalog.insert(transaction, recording, incoming.call, call_is_whole=incoming.call_is_whole)
     elif held.state is State.PENDING and recording.audio is not None:
         recording = await catalog.promote(transaction, held, recording)
     else:

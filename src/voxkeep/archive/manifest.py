@@ -22,6 +22,7 @@ from voxkeep.audio.probe import AudioFacts
 LATEST = EpochMs(7_258_118_400_000)
 """2200-01-01: later is absurd."""
 FIELD = re.compile(r"`\$\.?([^`]*)`")
+NAMED = re.compile(r"(?:unknown|missing required) field `(.+)`", re.DOTALL)
 
 Text = Annotated[str, Meta(max_length=1_000)]
 Key = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -98,8 +99,7 @@ def parse(text: bytes) -> Line:
 
 
 def _bad(message: str) -> BadLine:
-    unknown = re.search(r"unknown field `([^`]+)`", message) or re.search(r"missing required field `([^`]+)`", message)
-    found = unknown or FIELD.search(message)
+    found = NAMED.search(message) or FIELD.search(message)
     return BadLine(found[1] if found and found[1] else "line", message)
 
 
@@ -109,7 +109,7 @@ def moment(value: int | str, name: str) -> EpochMs:
         try:
             parsed = datetime.fromisoformat(value.strip())
         except ValueError:
-            raise BadLine(name, f"not an ISO 8601 time: {value!r}") from None
+            raise BadLine(name, f"not an ISO 8601 time: {value[:40]!r}") from None
         if parsed.tzinfo is None:
             raise BadLine(name, "needs an offset, such as Z or +01:00")
         value = round(parsed.timestamp() * 1000)

@@ -16,6 +16,7 @@ from voxkeep.database import Database, Transaction
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+MOST_AGENTS = 1_000_000
 COLUMNS = "id, name, host, zone, licensed_agents"
 
 
@@ -41,8 +42,8 @@ def checked(tenant: Tenant) -> Tenant:
         raise BadTenant("name: letters, digits, - and _, at most 63, beginning with a letter or digit")
     if tenant.host and not HOST.fullmatch(tenant.host):
         raise BadTenant("host: not a host name")
-    if tenant.licensed_agents < 0:
-        raise BadTenant("agents: less than none")
+    if not 0 <= tenant.licensed_agents <= MOST_AGENTS:
+        raise BadTenant(f"agents: from 0 to {MOST_AGENTS}")
     try:
         ZonedDateTime(2000, 1, 1, tz=tenant.zone)
     except (TimeZoneNotFoundError, ValueError) as error:

@@ -11,13 +11,16 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import stamina
 import typer
 from msgspec import Struct
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from whenever import Date, Instant, PlainDateTime, TimeZoneNotFoundError, ZonedDateTime
 
+from voxkeep.access import Access
 from voxkeep.archive import Archive
 from voxkeep.archive.errors import UnknownTenant
 from voxkeep.archive.model import Tenant
 from voxkeep.archive.units import EpochMs, TenantId, now_ms
+from voxkeep.cli.administration import access_at, operator
 from voxkeep.cli.common import (
     DATA_DEFAULT,
     INCOMPLETE,
@@ -55,6 +58,8 @@ class Vendor(NamedTuple):
 VENDORS: Mapping[str, Vendor] = {"xima": Vendor(XimaSource, checked_url)}
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+LEAST_WIDTH = 120
+"""Letters of a line where the output is no terminal, or a narrow one: figures are not cut."""
 LATEST = EpochMs(7_258_118_400_000)
 """2200-01-01: times outside 1970 to 2199 are absurd."""
 
@@ -87,8 +92,8 @@ def add(
     _check_zone(zone)
 
     async def work() -> None:
-        async with archive_at(data, create=True) as archive:
-            known = await _tenant(archive, tenant, zone)
+        async with access_at(data, create=True) as (archive, access):
+            known = await _tenant(archive, access, tenant, zone)
             config = SourceConfig(
                 name=name,
                 vendor=vendor,
@@ -178,7 +183,7 @@ def run_(
         if json:
             print_json(report)
         else:
-            out.print(table(report))
+            Console(width=max(out.width, LEAST_WIDTH), highlight=False).print(table(report))
         for each in report.sources:
             for line in lines(each):
                 err.print(line, markup=False)
@@ -250,11 +255,12 @@ def _check_zone(zone: str | None) -> None:
         raise _usage(f"--zone: no IANA time zone is called {zone!r}") from error
 
 
-async def _tenant(archive: Archive, name: str, zone: str | None) -> Tenant:
+async def _tenant(archive: Archive, access: Access, name: str, zone: str | None) -> Tenant:
     try:
         return await archive.tenants.named(name)
     except UnknownTenant:
-        return await archive.tenants.add(Tenant(id=TenantId(0), name=name, zone=zone or "UTC"))
+        new = Tenant(id=TenantId(0), name=name, zone=zone or "UTC")
+        return await access.add_tenant(new, by=operator())
 
 
 # Asking

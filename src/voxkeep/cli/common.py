@@ -112,6 +112,6 @@ def secret_from(variable: str | None, file: Path | None) -> str:
     if file is not None:
         try:
             return file.read_text().strip()
-        except OSError as error:
-            raise Failure(f"{file}: {error.strerror}", USAGE) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failure(f"{file}: {getattr(error, 'strerror', 'not text')}", USAGE) from error
     raise Failure("name an environment variable or a file that holds the secret", USAGE)

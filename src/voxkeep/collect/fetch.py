@@ -55,7 +55,7 @@ class Fetcher:
             examination, note = await asyncio.to_thread(self._examine, staged, listed)
             self._check_duration(examination, staged, listed, evidence)
             audio = NewAudio(staged, examination.facts, int(examination.health))
-            kept = await self._archive.keep(listed.recording, audio, call=listed.call)
+            kept = await self._archive.keep(listed.recording, audio, call=listed.call, call_is_whole=listed.call_known)
         except BaseException:
             # also when the run is cancelled: nothing half-done stays
             await staged.discard()

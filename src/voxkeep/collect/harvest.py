@@ -68,17 +68,22 @@ class Harvest:
         """Why no more audio is asked for in this run."""
         self._unanswered = 0
         self._span = Window(EpochMs(0), EpochMs(0))
-        self._covered: EpochMs | None = None
+        self._covered = EpochMs(0)
+        """Up to here every window was listed."""
 
-    async def run(self, span: Window, *, moves_watermark: bool) -> None:
-        """Collect what was recorded in `span`. Raises DatabaseError when not even the ledger can be written."""
+    async def run(self, span: Window, watermark: EpochMs | None) -> None:
+        """Collect what was recorded in `span`. Raises DatabaseError when not even the ledger can be written.
+
+        `watermark` moves on from where it is when the run gets past it; None leaves it alone.
+        """
         begun = now_ms()
         self._span, self._covered = span, span.first
         windows = plan.Windows(span, self._archive.settings.collect)
         while not self._report.stopped and (window := windows.next()) is not None:
             await self._window(windows, window)
-            if moves_watermark:
-                await self._move_watermark()
+            if watermark is not None and self._covered > watermark:
+                watermark = self._covered
+                await self._sources.listed_to(self._config.name, watermark)
             self._watch(self._report, self._progress(window.last))
         rest = windows.rest()
         if self._report.stopped and rest is not None:
@@ -106,12 +111,13 @@ class Harvest:
             self._unanswered = 0
             windows.listed(len(listing.listed))
             await self._take(listing)
-            if self._covered is not None and window.first <= self._covered:
+            if window.first <= self._covered:
                 self._covered = max(self._covered, window.last)
 
     def _question(self, window: Window, *, can_halve: bool) -> Callable[[], Awaitable[Listing]]:
         """Return the listing of a window as a question; one that can be cut is given up sooner."""
         failures = 0
+        most = min(TRIES_OF_A_LONG_WINDOW, self._archive.settings.collect.attempts)
 
         async def ask() -> Listing:
             nonlocal failures
@@ -119,7 +125,7 @@ class Harvest:
                 return await self._source.listing(window)
             except Faltering as error:
                 failures += 1
-                if can_halve and failures >= TRIES_OF_A_LONG_WINDOW:
+                if can_halve and failures >= most:
                     raise TooMuch(error.reason, request=error.request) from error
                 raise
 
@@ -139,15 +145,8 @@ class Harvest:
         self._report.refused = True
         self._report.stopped = self._no_audio = f"refused by the vendor: {error.reason}"
 
-    async def _move_watermark(self) -> None:
-        known = self._config.watermark
-        if self._covered is not None and (known is None or self._covered > known) and self._covered > self._span.first:
-            await self._sources.listed_to(self._config.name, self._covered)
-
     async def _note_unlisted(self, begun: EpochMs) -> None:
         """Give up what is still open although the vendor, asked for all around it, lists it no more."""
-        if self._covered is None:
-            return
         first, last = EpochMs(self._span.first + plan.MARGIN_MS), EpochMs(self._covered - plan.MARGIN_MS)
         reason = "no longer listed by the vendor"
         for key, started_at in await self._ledger.unlisted(first, last, begun, reason):

@@ -135,7 +135,7 @@ MOST_LINES = 20
 
 def table(report: RunReport) -> Table:
     """Return the counts as a table for people."""
-    made = Table("source", "tenant", *COUNTS, "MB", "seconds", "oldest unfetched", box=None, pad_edge=False)
+    made = Table("source", "tenant", *COUNTS, "MB", "seconds", box=None, pad_edge=False)
     for each in report.sources:
         counts = [f"{getattr(each, name):,}" for name in COUNTS]
         made.add_row(
@@ -144,7 +144,6 @@ def table(report: RunReport) -> Table:
             *counts,
             f"{each.bytes / 1e6:,.1f}",
             f"{each.seconds:,.1f}",
-            each.oldest_unfetched or "-",
         )
     return made
 
@@ -156,6 +155,8 @@ def lines(report: SourceReport) -> list[str]:
     endings = Counter((missing.state.value, missing.reason) for missing in report.missing)
     told += [f"{report.source}: {count:,} {state}: {reason}" for (state, reason), count in endings.most_common()]
     told += [f"{report.source}: {count:,} times: {text}" for text, count in report.notes.items()]
+    if report.oldest_unfetched:
+        told.append(f"{report.source}: the oldest that is still to be fetched began {report.oldest_unfetched}")
     told += [f"{report.source}: kept for inspection: quarantine/{name}" for name in report.quarantined]
     if len(told) > MOST_LINES:
         return [*told[:MOST_LINES], f"{report.source}: {len(told) - MOST_LINES:,} lines more with --json"]

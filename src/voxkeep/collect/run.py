@@ -104,9 +104,10 @@ async def _harvest(archive: Archive, order: Order, report: SourceReport, watch: 
     report.since, report.until = iso(span.first), iso(span.last)
     source = await connect(archive, Order(config=config, factory=order.factory, secret=order.secret))
     try:
-        first_start = plan.default_start(now_ms(), archive.settings.collect)
-        reaches_back = span.first <= (first_start if config.watermark is None else config.watermark)
-        await Harvest(archive, config, source, report, watch).run(span, moves_watermark=reaches_back)
+        known = config.watermark or plan.default_start(now_ms(), archive.settings.collect)
+        # a span that begins later would leave a hole behind the watermark
+        watermark = known if span.first <= known else None
+        await Harvest(archive, config, source, report, watch).run(span, watermark)
     finally:
         await source.close()
         oldest = await Ledger(archive.database, config.name).oldest_open()

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.vendors.xima.vendor import CALLS, LIST, NOON, TOKEN, Vendor, call, cut, record, stalled, status, tone
+
 from voxkeep.archive.units import EpochMs, TenantId
 from voxkeep.audio.errors import BrokenOgg
 from voxkeep.collect import errors
@@ -165,7 +165,8 @@ async def test_an_odd_call_is_told_beside_the_recordings(source: XimaSource, ven
         (status(502, b"<html>"), errors.Faltering),
         (status(503), errors.ComeBackLater),
         (status(509), errors.QuotaSpent),
-        (status(400), errors.BadAnswer),
+        (status(400), errors.TooMuch),
+        (status(422), errors.TooMuch),
         (status(418), errors.BadAnswer),
         (status(301, Location="http://elsewhere.test/"), errors.BadAnswer),
         (status(200, b"<html>", "text/html"), errors.BadAnswer),
@@ -452,7 +453,7 @@ def test_an_address_is_https_or_this_machine(url: str) -> None:
     ],
 )
 def test_an_address_that_could_betray_the_token_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="URL|http|port|Port"):
+    with pytest.raises(ValueError, match=r"URL|http|port|Port"):
         checked_url(url)
 
 

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from aiohttp import web
@@ -113,7 +113,7 @@ class Vendor:
     """One tenant of Xima."""
 
     def __init__(self, *recordings: Record) -> None:
-        self.recordings = list(recordings)
+        self.recordings: list[Any] = list(recordings)
         self.calls: list[Record] = []
         self.audio: dict[str, bytes] = {}
         self.token = TOKEN
@@ -134,7 +134,7 @@ class Vendor:
         app.router.add_get("/rest/api/v2/recordings/{tenant}/{key}/audio", self._audio)
         self.server = TestServer(app)
 
-    async def __aenter__(self) -> "Vendor":
+    async def __aenter__(self) -> Self:
         await self.server.start_server()
         return self
 

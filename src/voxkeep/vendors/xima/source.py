@@ -52,6 +52,8 @@ LOOK_AGAIN_MS = HOUR_MS
 CHECK_MS = 60_000
 CALL_PATIENCE = 2
 """Failures in a row after which the call info is done without."""
+REFUSES_SPAN = (400, 413, 422)
+"""Statuses of a list that may mean no more than a span longer than this vendor takes at once."""
 TEXT_TYPES = ("application/json", "text/", "application/xml", "application/xhtml")
 TEXT_BEGINS = (b"{", b"[", b"<")
 OGG_HEAD_BYTES = 64
@@ -107,7 +109,12 @@ class XimaSource:
         return None
 
     async def _recordings(self, window: Window) -> shapes.Read[XimaRecording]:
-        body = await self._client.list_bytes(RECORDINGS, _times(window))
+        try:
+            body = await self._client.list_bytes(RECORDINGS, _times(window))
+        except BadAnswer as error:
+            if error.facts.get("status") not in REFUSES_SPAN:
+                raise
+            raise TooMuch(error.reason, request=error.request) from error
         try:
             return await asyncio.to_thread(shapes.recordings, body)
         except shapes.Partial as error:

@@ -33,8 +33,8 @@ NANOS_PER_MS = 1_000_000
 def parse(text: str, parameter: str, zone: str | None, *, starts: bool = False) -> EpochMs:
     """Return the moment that `text` names, as a range's end, or as its start when it `starts` one.
 
-    A part of a millisecond is rounded inwards; of two moments a start is the earlier, an end the later. `zone` is for a time without one; None when there is no single tenant's zone to take. Raises BadRequestError
-    naming `parameter`.
+    A part of a millisecond is rounded inwards; of two moments a start is the earlier, an end the later. `zone` is for
+    a time without one; None when there is no single tenant's zone to take. Raises BadRequestError naming `parameter`.
     """
     match = TIME.fullmatch(text.strip())
     if match is None:

@@ -1,0 +1,228 @@
+"""Forms: served as they are, or made when they are missing; what cannot be made is told and tried again."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from voxkeep.archive import Archive, Kept, NewAudio
+from voxkeep.archive import renditions as room
+from voxkeep.archive.alarms import AUDIO_ALTERED, AUDIO_MISSING, RENDITION_FAILED
+from voxkeep.archive.errors import AudioMissing, AudioNotReady
+from voxkeep.archive.model import Recording, Tenant
+from voxkeep.archive.units import EpochMs, now_ms
+from voxkeep.audio.ogg import verify_ogg_opus
+from voxkeep.audio.probe import AudioFacts, probe
+from voxkeep.audio.render import Form, wav_size_bytes
+from voxkeep.database import Row
+
+Keep = Callable[..., Awaitable[Kept]]
+Make = Callable[..., Recording]
+Files = Callable[[], list[str]]
+Content = Callable[..., Awaitable[bytes]]
+
+
+async def again(archive: Archive, recording: Recording) -> Recording:
+    found = await archive.by_id(recording.tenant, recording.id)
+    assert found is not None
+    return found
+
+
+async def jobs(archive: Archive) -> list[Row]:
+    return await archive.database.read("SELECT form, attempts, error, next_at FROM rendition_jobs")
+
+
+async def alarms(archive: Archive) -> list[tuple[str, str]]:
+    return [(each.kind, each.subject) for each in await archive.alarms.all()]
+
+
+async def test_the_original_and_a_form_it_is_in_already_are_the_same_bytes(
+    archive: Archive, recording_of: Make, keep: Keep, content: Content, files: Files, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    reader = await archive.open(kept, Form.WAV)
+    assert (reader.etag, reader.size) == (hashlib.sha256(wav).hexdigest(), len(wav))
+    reader.close()
+    assert await content(archive, kept) == await content(archive, kept, Form.WAV) == wav
+    assert len(files()) == 1
+
+
+async def test_a_form_that_is_missing_is_not_ready(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    assert kept.opus_bytes is None
+    for form in (Form.OPUS, Form.MP3):
+        with pytest.raises(AudioNotReady, match=form):
+            await archive.open(kept, form)
+    assert await alarms(archive) == []
+
+
+async def test_what_is_due_is_made_and_its_size_is_exactly_what_opens(
+    archive: Archive, recording_of: Make, keep: Keep, content: Content, wav: bytes
+) -> None:
+    kept = [(await keep(recording_of(key), wav)).recording for key in ("a", "b")]
+    assert await archive.renditions.make_due() == 2
+    assert await archive.renditions.make_due() == 0
+    assert await jobs(archive) == []
+    for each in kept:
+        found = await again(archive, each)
+        made = await content(archive, found, Form.OPUS)
+        assert found.opus_bytes == len(made)
+        assert abs(verify_ogg_opus(made).duration_ms - 1000) <= 20
+        reader = await archive.open(found, Form.OPUS)
+        assert reader.etag == hashlib.sha256(made).hexdigest()
+        reader.close()
+    changes = [change for change in await archive.changes.after(0) if change.kind == "rendition.made"]
+    assert [change.subject for change in changes] == [str(each.id) for each in kept]
+    assert {change.facts["bytes"] for change in changes} == {(await again(archive, kept[0])).opus_bytes}
+
+
+async def test_an_original_that_is_opus_is_never_encoded_again(
+    archive: Archive, recording_of: Make, keep: Keep, content: Content, clip_ogg: bytes
+) -> None:
+    kept = (await keep(recording_of(), clip_ogg)).recording
+    assert kept.opus_bytes == len(clip_ogg)
+    assert await archive.renditions.make_due() == 0
+    assert await content(archive, kept, Form.OPUS) == clip_ogg
+
+
+async def test_a_form_that_comes_with_the_recording_is_not_made_again(
+    archive: Archive, recording_of: Make, keep: Keep, clip_ogg: bytes, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav, opus=clip_ogg)).recording
+    assert kept.opus_bytes == len(clip_ogg)
+    assert await jobs(archive) == []
+
+
+async def test_any_form_can_be_asked_for(
+    archive: Archive, recording_of: Make, keep: Keep, content: Content, clip_ogg: bytes
+) -> None:
+    kept = (await keep(recording_of(), clip_ogg)).recording
+    await archive.renditions.make(kept, Form.WAV)
+    await archive.renditions.make(kept, Form.MP3)
+    made = await content(archive, kept, Form.WAV)
+    assert len(made) == wav_size_bytes(probe(clip_ogg))
+    assert probe(await content(archive, kept, Form.MP3)).container == "mp3"
+    assert (await again(archive, kept)).opus_bytes == len(clip_ogg)
+
+
+async def test_the_same_form_made_by_two_at_once_is_one(
+    archive: Archive, recording_of: Make, keep: Keep, files: Files, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    await asyncio.gather(*(archive.renditions.make(kept, Form.OPUS) for _ in range(3)))
+    assert len(files()) == 2
+    assert (await again(archive, kept)).opus_bytes is not None
+
+
+async def unrenderable(archive: Archive, recording: Recording) -> Recording:
+    """Keep bytes that claim to be audio and are not, as a codec that went away would leave them."""
+    staged = await archive.stage(recording.tenant, recording.started_at, recording.vendor_key, b"not audio at all")
+    return (await archive.keep(recording, NewAudio(staged, AudioFacts("wav", "pcm_s16le", 1, 8000, 8000)))).recording
+
+
+async def test_audio_that_cannot_be_rendered_raises_an_alarm_and_is_tried_later(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = await unrenderable(archive, recording_of("bad"))
+    good = (await keep(recording_of("good"), wav)).recording
+    now = now_ms()
+    assert await archive.renditions.make_due() == 2
+    assert (await again(archive, good)).opus_bytes is not None
+    assert await alarms(archive) == [(RENDITION_FAILED, str(bad.id))]
+    ((form, attempts, error, next_at),) = await jobs(archive)
+    assert (form, attempts) == ("opus", 1)
+    assert error
+    assert next_at >= now + room.RETRY_MS[0]
+    assert await archive.renditions.make_due() == 0
+    for attempt in range(1, 6):
+        monkeypatch.setattr(room, "now_ms", lambda: EpochMs(now_ms() + 10 * 86_400_000))
+        assert await archive.renditions.make_due() == 1
+        monkeypatch.undo()
+        await archive.database.define("UPDATE rendition_jobs SET next_at = 0")
+        assert (await jobs(archive))[0][1] == attempt + 1
+    assert (await archive.alarms.all())[0].times == 6
+
+
+async def test_what_is_mended_takes_its_alarm_back(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    assert kept.audio is not None
+    file = archive.home / "vault" / kept.audio.name
+    away = file.rename(file.with_suffix(".away"))
+    assert await archive.renditions.make_due() == 1
+    assert (RENDITION_FAILED, str(kept.id)) in await alarms(archive)
+    away.rename(file)
+    await archive.database.define("UPDATE rendition_jobs SET next_at = 0")
+    assert await archive.renditions.make_due() == 1
+    assert (RENDITION_FAILED, str(kept.id)) not in await alarms(archive)
+    assert (await again(archive, kept)).opus_bytes is not None
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def longer(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def linked(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+@pytest.mark.parametrize(
+    ("harm", "alarm"),
+    [(removed, AUDIO_MISSING), (longer, AUDIO_ALTERED), (emptied, AUDIO_ALTERED), (linked, AUDIO_MISSING)],
+)
+@pytest.mark.parametrize("form", [None, Form.OPUS], ids=["original", "opus"])
+async def test_audio_that_is_missing_or_altered_raises_an_alarm(
+    archive: Archive,
+    recording_of: Make,
+    keep: Keep,
+    clip_ogg: bytes,
+    wav: bytes,
+    form: Form | None,
+    harm: Callable[[Path], None],
+    alarm: str,
+) -> None:
+    kept = (await keep(recording_of(), wav, opus=clip_ogg)).recording
+    pattern = "vault/acme/**/*.wav" if form is None else "renditions/acme/**/*.ogg"
+    (file,) = archive.home.glob(pattern)
+    harm(file)
+    with pytest.raises(AudioMissing, match=str(kept.id)):
+        await archive.open(kept, form)
+    assert await alarms(archive) == [(alarm, str(kept.id))]
+
+
+async def test_a_form_is_not_kept_for_audio_that_was_freed_meanwhile(
+    archive: Archive,
+    acme: Tenant,
+    recording_of: Make,
+    keep: Keep,
+    files: Files,
+    wav: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    place = archive._intake.place_rendition
+
+    async def freed_first(recording: Recording, form: Form, source: bytes) -> object:
+        placed = await place(recording, form, source)
+        await archive.remove(acme.id, kept.id, hard=True)
+        return placed
+
+    monkeypatch.setattr(archive._intake, "place_rendition", freed_first)
+    await archive.renditions.make(kept, Form.OPUS)
+    assert files() == []
+    assert await archive.renditions.names(kept) == []
+    assert await jobs(archive) == []
