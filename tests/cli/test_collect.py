@@ -165,9 +165,9 @@ async def test_a_name_that_is_no_name_is_wrong_usage(ask: Ask, name: str) -> Non
     assert (await ask("add", *words[2:], "--", name)).exit_code == 2
 
 
-async def test_a_tenant_that_cannot_be_is_told(ask: Ask) -> None:
+async def test_a_tenant_that_cannot_be_is_wrong_usage(ask: Ask) -> None:
     added = await ask(*add_words("https://acme.xima.cloud", tenant="no/name"))
-    assert (added.exit_code, "name" in added.stderr) == (1, True)
+    assert (added.exit_code, "name" in added.stderr) == (2, True)
 
 
 async def test_plain_http_elsewhere_can_be_allowed(ask: Ask) -> None:

@@ -1,4 +1,4 @@
-"""The main job, as a user runs it: a demo is collected whole by a second archive, through a kill -9, at the real pace."""
+"""The main job, as a user runs it: a second archive collects a demo whole, through a kill -9, at the real pace."""
 
 import json
 import os
