@@ -2,7 +2,8 @@
 
 voxkeep       the server as `voxkeep serve` runs it; ARGUMENT is an archive's home
 fastapi       the ordinary peer (bench/peers/fastapi_peer.py) over the same archive
-encoded       a bare application that sends chunks encoded beforehand; ARGUMENT is a file of them
+encoded       a bare application that sends chunks encoded beforehand from memory; ARGUMENT is a file of them
+stored        a bare application that reads rows stored as JSON texts, chunk by chunk; ARGUMENT is their database
 sender        our audio sender on a bare route; ARGUMENT is a folder of files. `sender-plain` is without zero copy
 FileResponse  Starlette's own, likewise
 """
@@ -18,9 +19,13 @@ from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voxkeep.cli.serve import command
+from voxkeep.database import Row
+from voxkeep.database.sqlite import SqliteDatabase
+from voxkeep.settings import Archive
 from voxkeep.web.audio import send_audio
 from voxkeep.web.zerocopy import ZeroCopy
 
+STORED_CHUNK = "SELECT number, text FROM stored WHERE number > $1 ORDER BY number LIMIT $2"
 _JSON = (b"content-type", b"application/json")
 
 
@@ -71,6 +76,25 @@ def encoded(file: Path) -> ASGIApp:
     return answer
 
 
+def stored(path: Path) -> ASGIApp:
+    database = SqliteDatabase(path)
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [_JSON]})
+        last, opening = 0, b"["
+        while rows := await database.read_shaped(_joined, STORED_CHUNK, last, Archive().chunk_rows):
+            last, text = rows
+            await send({"type": "http.response.body", "body": opening + text, "more_body": True})
+            opening = b","
+        await send({"type": "http.response.body", "body": b"]", "more_body": False})
+
+    return answer
+
+
+def _joined(rows: list[Row]) -> tuple[int, bytes] | None:
+    return (rows[-1][0], b",".join([text for _, text in rows])) if rows else None
+
+
 def fastapi(home: Path) -> ASGIApp:
     from bench.peers.fastapi_peer import make  # noqa: PLC0415 - heavy, and only its own process needs it
 
@@ -80,6 +104,7 @@ def fastapi(home: Path) -> ASGIApp:
 APPLICATIONS = {
     "fastapi": fastapi,
     "encoded": encoded,
+    "stored": stored,
     "sender": zero_copy_sender,
     "sender-plain": sender,
     "FileResponse": file_response,

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -237,9 +237,18 @@ async def _stop(server: uvicorn.Server) -> None:
         listening.close()
     for connection in list(server.server_state.connections):
         connection.shutdown()
-    async with asyncio.timeout(20):
-        while server.server_state.connections or server.server_state.tasks:
-            await asyncio.sleep(0.001)
+
+    async def idle() -> bool:
+        return not server.server_state.connections and not server.server_state.tasks
+
+    await until(idle)
+
+
+async def until(fulfilled: Callable[[], Awaitable[object]]) -> None:
+    """Wait for something that nobody tells of."""
+    async with asyncio.timeout(30):
+        while not await fulfilled():  # noqa: ASYNC110 -- it is in a database, a file or another room's hands
+            await asyncio.sleep(0.002)
 
 
 class DemoProcess(NamedTuple):

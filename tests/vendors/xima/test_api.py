@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-
-from tests.server.harness import EVERYTHING, V2, Answer, DemoProcess, World, ask_at, refused, restricted
+from tests.server.harness import EVERYTHING, V2, Answer, DemoProcess, World, ask_at, refused, restricted, until
 from tests.vendors.xima.conftest import Opener
-from voxkeep.access import Grant, Permission, TenantLimits
+
+from voxkeep.access import AuditEntry, Grant, Permission, TenantLimits
 from voxkeep.archive.model import State, Tenant
 from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.database import DatabaseError
@@ -120,6 +120,21 @@ async def test_403_without_the_permission_and_only_then(
     message = refused(await world.get(f"{route}?{EVERYTHING}", without), 403)
     assert "approved" in message
     assert (await world.get(f"{route}?{EVERYTHING}", only)).status in (200, 404)
+
+
+async def test_403_on_every_route_of_a_tenant_whose_api_is_switched_off(
+    world: World, acme: Tenant, other: Tenant
+) -> None:
+    token, both = await world.token(acme), await world.token(acme, other, name="both")
+    key = wire.key_of(await world.keep(acme, audio="ogg"))
+    await world.keep(other)
+    await world.access.gate.set_limits(acme.id, TenantLimits(api_enabled=False), by="test")
+    for route in ("recordings", "call-recording-info", f"recordings/acme-ns/{key}/audio"):
+        assert "approved" in refused(await world.get(f"{route}?{EVERYTHING}", token), 403)
+    assert [record["tenantName"] for record in await world.listed(both)] == ["globex-ns"]
+    refused(await world.get(f"recordings/acme-ns/{key}/audio", both), 404)
+    await world.access.gate.set_limits(acme.id, TenantLimits(), by="test")
+    assert len(await world.listed(both)) == 2
 
 
 @pytest.mark.parametrize(
@@ -341,16 +356,22 @@ async def test_a_changed_host_counts_at_once(world: World, acme: Tenant, other: 
 # The audit trail
 
 
-def tail(entries: list[Any]) -> list[tuple[str, str, str]]:
+def tail(entries: list[AuditEntry]) -> list[tuple[str, str, str]]:
     return [(entry.user, entry.action, entry.outcome) for entry in entries]
 
 
 async def test_a_list_stands_in_the_trail_without_anybody_asking(world: World, token: str, acme: Tenant) -> None:
     await world.get(f"recordings?{EVERYTHING}", token)
     await world.get(f"call-recording-info?{EVERYTHING}", token)
-    async with asyncio.timeout(20):
-        while len(entries := [e for e in await world.access.audit.read(EpochMs(0), acme.id) if e.remote]) < 2:
-            await asyncio.sleep(0.05)
+
+    async def asked() -> list[AuditEntry]:
+        return [entry for entry in await world.access.audit.read(EpochMs(0), acme.id) if entry.remote]
+
+    async def both() -> bool:
+        return len(await asked()) == 2
+
+    await until(both)
+    entries = await asked()
     assert tail(entries) == [("bi", "recording.list", "done"), ("bi", "call.list", "done")]
     assert {entry.remote for entry in entries} == {"127.0.0.1"}
     assert entries[0].subject == "0-7258032000000"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.server.harness import CLIP, START, V2, DemoProcess, World, ask_at, refused
+
 from voxkeep.access import TenantLimits
 from voxkeep.archive import alarms
 from voxkeep.archive.model import Recording, Tenant
@@ -119,7 +119,9 @@ async def test_head_tells_what_get_would_and_sends_nothing(world: World, token: 
         (f"bytes=-{SIZE * 2}", 0, SIZE),
     ],
 )
-async def test_a_part_is_206_with_its_place(world: World, token: str, audio: str, asked: str, start: int, stop: int) -> None:
+async def test_a_part_is_206_with_its_place(
+    world: World, token: str, audio: str, asked: str, start: int, stop: int
+) -> None:
     answer = await world.get(audio, token, Range=asked)
     assert (answer.status, answer.body) == (206, OPUS[start:stop])
     assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
@@ -181,7 +183,9 @@ async def test_the_fourth_request_at_once_is_429_and_says_when_to_come_back(
     world: World, acme: Tenant, token: str, audio: str
 ) -> None:
     await limited(world, acme)
-    answers = [await world.get(audio, token, Range=asked) for asked in ("bytes=0-9", "bytes=0-1,100-300", "none", "none")]
+    answers = [
+        await world.get(audio, token, Range=asked) for asked in ("bytes=0-9", "bytes=0-1,100-300", "none", "none")
+    ]
     assert [answer.status for answer in answers] == [206, 206, 200, 429]
     assert answers[3].headers["retry-after"] == "3"
     assert "3 in 10 seconds" in refused(answers[3], 429)
@@ -301,9 +305,7 @@ async def test_audio_of_another_length_than_was_kept_is_404_with_an_alarm(
     assert await alarmed(world) == [(alarms.AUDIO_ALTERED, str(recording.id))]
 
 
-async def test_an_original_that_is_missing_on_disk_is_404_with_an_alarm(
-    world: World, acme: Tenant, token: str
-) -> None:
+async def test_an_original_that_is_missing_on_disk_is_404_with_an_alarm(world: World, acme: Tenant, token: str) -> None:
     recording = await world.keep(acme, audio="ogg")
     for path in (world.home / "vault").rglob("*.ogg"):
         path.unlink()

@@ -7,7 +7,6 @@ from urllib.parse import quote
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-
 from tests.server.harness import EVERYTHING, V2, Answer, DemoProcess, exchange, parsed, refused
 
 PARSERS_OWN = b"Invalid HTTP request received."
@@ -28,7 +27,8 @@ QUERIES = st.one_of(
     st.text(st.sampled_from(TARGET_BYTES.decode()), max_size=40),
     st.lists(
         st.tuples(
-            st.sampled_from(["startTime", "endTime", "format", "x"]), st.text(max_size=20).map(lambda t: quote(t, safe=""))
+            st.sampled_from(["startTime", "endTime", "format", "x"]),
+            st.text(max_size=20).map(lambda t: quote(t, safe="")),
         ),
         max_size=4,
     ).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)),
@@ -46,7 +46,9 @@ HEADERS = st.lists(
 )
 
 
-def sent(demo: DemoProcess, target: str, *headers: tuple[bytes, bytes], method: str = "GET", real: bool = True) -> Answer:
+def sent(
+    demo: DemoProcess, target: str, *headers: tuple[bytes, bytes], method: str = "GET", real: bool = True
+) -> Answer:
     """Send a request whose target and headers go out as they are."""
     lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
     names = {name.lower() for name, _ in headers}
@@ -190,7 +192,9 @@ def test_a_client_that_asks_and_leaves_does_no_harm(demo: DemoProcess, real_audi
     for target in (real_audio, f"{V2}/recordings?{EVERYTHING}"):
         for _ in range(10):
             with socket.create_connection(("127.0.0.1", demo.port)) as connection:
-                head = b"GET " + target.encode() + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + b"\r\n\r\n"
+                head = (
+                    b"GET " + target.encode() + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + b"\r\n\r\n"
+                )
                 connection.sendall(head)
     assert sent(demo, f"{V2}/recordings?{demo.window}").status == 200
 

@@ -24,6 +24,16 @@ OPERATIONS = (
     ("/recordings/{tenant}/{recordingKey}/audio", "GET"),
     ("/recordings/{tenant}/{recordingKey}/audio", "HEAD"),
 )
+CONDITIONS = st.sampled_from(
+    [
+        {},
+        {"Range": "bytes=0-9"},
+        {"Range": "bytes=0-1,500-600"},
+        {"Range": "bytes=-7", "If-Range": '"other"'},
+        {"Range": "bytes=99999999-"},
+        {"If-None-Match": "*"},
+    ]
+)
 CHECKS = [
     standard.not_a_server_error,
     openapi.status_code_conformance,
@@ -96,6 +106,8 @@ def test_the_server_answers_only_as_the_contract_says(
         if data.draw(st.booleans()):
             if case.path_parameters:
                 case.path_parameters |= {"tenant": data.draw(real_tenants), "recordingKey": data.draw(real_keys)}
+                case.query = {}
+                case.headers.update(data.draw(CONDITIONS))
             else:
                 xima = demo.document["xima"]
                 case.query = {"startTime": xima["start"], "endTime": xima["end"]}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-
 from tests.server.harness import EVERYTHING, START, World, refused, restricted
 from tests.vendors.xima.conftest import Opener
+
 from voxkeep.access import TenantLimits
 from voxkeep.archive.model import IMPORTED, Call, State, Tenant
 from voxkeep.archive.streams import FIRST_CHUNK_ROWS
@@ -122,7 +122,10 @@ async def test_lists_are_ordered_by_start_and_then_key_across_chunks_and_tenants
             # a vendor's keys have another order than our ids
             numbered = enumerate(starts)
             await asyncio.gather(
-                *(world.keep(tenant, at, vendor="xima", vendor_key=f"{9 - n % 10}-{tenant.id}-{n}") for n, at in numbered)
+                *(
+                    world.keep(tenant, at, vendor="xima", vendor_key=f"{9 - n % 10}-{tenant.id}-{n}")
+                    for n, at in numbered
+                )
             )
         records = await world.listed(token)
         shown = [(record["startTime"], record["recordingKey"]) for record in records]
@@ -205,8 +208,8 @@ async def test_a_collected_recording_is_found_by_the_vendors_key_alone(world: Wo
         refused(await world.get(f"recordings/acme-ns/{recording_key(recording.id)}/audio", token), 404)
 
 
-SPENCER = {"agent_name": "Spencer Porter", "agent_extension": "253", "agent_login": "spencer"}
-KELLY = {"agent_name": "Kelly Jaques", "agent_extension": "256", "agent_login": "kelly"}
+SPENCER: dict[str, Any] = {"agent_name": "Spencer Porter", "agent_extension": "253", "agent_login": "spencer"}
+KELLY: dict[str, Any] = {"agent_name": "Kelly Jaques", "agent_extension": "256", "agent_login": "kelly"}
 
 
 @pytest.mark.parametrize(
@@ -245,7 +248,9 @@ async def test_a_restricted_user_lists_and_hears_only_what_it_may(
 
 async def test_a_restricted_user_sees_of_a_call_only_its_own_leg(world: World, acme: Tenant) -> None:
     at = EpochMs(START)
-    call = Call(tenant=acme.id, id=CallId(uuid7(at)), started_at=at, ended_at=EpochMs(START + 9), vendor_key="c", key="c")
+    call = Call(
+        tenant=acme.id, id=CallId(uuid7(at)), started_at=at, ended_at=EpochMs(START + 9), vendor_key="c", key="c"
+    )
     first = await world.keep(acme, START, call=call, **SPENCER)
     second = await world.keep(acme, START + 5, call=call, **KELLY)
     await world.archive.keep_call(replace(call, id=CallId(uuid7(at)), vendor_key="empty", key="empty"))
@@ -318,7 +323,7 @@ async def test_lists_are_not_limited_unless_the_tenant_is_set_so(world: World, a
 @pytest.mark.parametrize("route", ["recordings", "call-recording-info"])
 @pytest.mark.parametrize("tenants", [1, 2])
 async def test_half_a_list_never_parses(
-    opened: Opener, route: str, tenants: int, monkeypatch: pytest.MonkeyPatch
+    opened: Opener, route: str, tenants: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = await opened(SMALL_CHUNKS)
     served = [await world.tenant(f"tenant-{number}") for number in range(tenants)]
@@ -341,6 +346,8 @@ async def test_half_a_list_never_parses(
         await world.get(f"{route}?{EVERYTHING}", token)
     assert cut.value.partial.startswith(b"[{")
     assert not cut.value.partial.endswith(b"]")
+    assert "the disk went away" in caplog.text
+    assert "ASGI message" not in caplog.text
     monkeypatch.undo()
     assert len((await world.get(f"{route}?{EVERYTHING}", token)).json) == 20 * tenants
 

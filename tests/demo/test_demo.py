@@ -1,0 +1,343 @@
+"""The sample contact centre: repeatable, in its window, believable, and never laid over somebody's archive."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.server.harness import V2, ask_at, demo_process
+
+from voxkeep.access import MIGRATIONS as ACCESS
+from voxkeep.access import Access
+from voxkeep.archive import Archive
+from voxkeep.archive.model import OWN, State
+from voxkeep.archive.query import Scope, TimeRange
+from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms, uuid7_time
+from voxkeep.audio.render import Form
+from voxkeep.demo import build as build_module
+from voxkeep.demo.build import Demo, DemoError, Plan, build, claim
+from voxkeep.demo.clips import clips, content
+from voxkeep.demo.people import AGENTS, SKILLS, TENANTS
+from voxkeep.demo.sample import Sample, samples
+from voxkeep.settings import Settings
+
+END = EpochMs(1_790_000_000_000 // DAY_MS * DAY_MS)
+ACME = TenantId(1)
+LISTED = ("duration_ms", "state", "agent_name", "skill", "opus_bytes", "direction", "calling_party", "tag")
+
+
+def made(seed: int = 1, end: EpochMs = END, days: int = 5, recordings: int = 60) -> list[Sample]:
+    return list(samples(ACME, "acme-ns", seed, end, days, recordings))
+
+
+# The sample calls
+
+
+def test_the_same_seed_and_day_make_the_same_calls() -> None:
+    assert made() == made()
+
+
+def test_another_seed_makes_other_calls() -> None:
+    assert {each.recording.id for each in made()}.isdisjoint(each.recording.id for each in made(seed=2))
+
+
+def test_another_tenant_has_other_calls() -> None:
+    others = samples(ACME, "globex-ns", 1, END, 5, 60)
+    assert {each.recording.id for each in made()}.isdisjoint(each.recording.id for each in others)
+
+
+def test_on_another_day_everything_is_the_same_but_moved() -> None:
+    for one, other in zip(made(), made(end=EpochMs(END + 3 * DAY_MS)), strict=True):
+        assert other.recording.started_at - one.recording.started_at == 3 * DAY_MS
+        assert other.recording.id.int - one.recording.id.int == (3 * DAY_MS) << 80
+        assert (other.clip, other.recording.agent) == (one.clip, one.recording.agent)
+        assert (other.call.reference, other.call.number) == (one.call.reference, one.call.number)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10_000), days=st.integers(1, 9), recordings=st.integers(0, 150))
+def test_any_demo_keeps_what_it_announces(seed: int, days: int, recordings: int) -> None:
+    found = made(seed, END, days, recordings)
+    audible = [each for each in found if each.clip is not None]
+    assert len(audible) == recordings
+    rest = Counter(each.recording.state for each in found if each.clip is None)
+    assert rest == {State.PENDING: 1, State.LOST_TO_AGE: 1, State.LOST_TO_SPACE: 1}
+    assert len({each.recording.id for each in found}) == len({each.recording.event_id for each in found}) == len(found)
+    for each in found:
+        assert END - days * DAY_MS <= each.call.started_at <= each.recording.started_at
+        assert each.recording.ended_at <= each.call.ended_at <= END
+        assert uuid7_time(each.recording.id) == each.recording.started_at
+        assert (each.recording.vendor, each.recording.call) == (OWN, each.call.id)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10_000), recordings=st.integers(1, 400))
+def test_nobody_talks_twice_at_once(seed: int, recordings: int) -> None:
+    talks: dict[str, list[tuple[int, int]]] = {agent.name: [] for agent in AGENTS}
+    for each in made(seed, END, 1, recordings):
+        recording = each.recording
+        parties = (recording.calling_party, recording.receiving_party)
+        talking = [agent.name for agent in AGENTS if f"{agent.name}({agent.extension})" in parties]
+        assert recording.agent_name in talking
+        assert len(talking) == (2 if recording.direction == "internal" else 1)
+        for name in talking:
+            talks[name].append((recording.started_at, recording.ended_at))
+    for times in talks.values():
+        times.sort()
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(times))
+
+
+def test_the_people_are_ten_agents_with_four_skills() -> None:
+    found = made(recordings=240)
+    assert {each.recording.agent_name for each in found} == {agent.name for agent in AGENTS}
+    assert len(AGENTS) == len({agent.extension for agent in AGENTS}) == len({agent.login for agent in AGENTS}) == 10
+    assert {each.recording.skill for each in found} - {""} == {name for _, name in SKILLS}
+    assert len(SKILLS) == 4
+
+
+def test_calls_are_of_every_kind_and_tell_who_called_whom() -> None:
+    found = made(recordings=240)
+    assert {each.recording.direction for each in found} == {"inbound", "outbound", "internal"}
+    assert any(each.recording.direction == "inbound" and not each.recording.skill for each in found)
+    assert max(Counter(each.call.id for each in found).values()) == 2
+    for each in found:
+        recording = each.recording
+        shown = recording.calling_party if recording.direction == "outbound" else recording.receiving_party
+        assert shown == recording.agent
+        assert recording.direction == each.call.direction
+        assert recording.call_key == each.call.key
+        if recording.direction == "internal":
+            number = recording.calling_party.partition("(")[2].rstrip(")")
+            assert recording.caller_number == number != recording.agent_extension
+
+
+# The archive
+
+
+Builder = Callable[[Plan], Awaitable[tuple[Archive, Demo]]]
+
+
+@pytest.fixture
+async def built(tmp_path: Path) -> AsyncIterator[Builder]:
+    """Build a demo in one and the same folder, each time anew."""
+    opened: list[tuple[Archive, Any]] = []
+
+    async def leave() -> None:
+        for archive, lock in opened:
+            await archive.close()
+            lock.close()
+        opened.clear()
+
+    async def once(plan: Plan) -> tuple[Archive, Demo]:
+        await leave()
+        lock = claim(tmp_path / "demo")
+        archive = await Archive.at(tmp_path / "demo", Settings(), [ACCESS])
+        opened.append((archive, lock))
+        return archive, await build(archive, Access(archive.database, archive.settings, archive.tenants), plan)
+
+    yield once
+    await leave()
+
+
+async def rows_of(archive: Archive, name: str) -> list[tuple[Any, ...]]:
+    tenant = await archive.tenants.named(name)
+    times = TimeRange(EpochMs(0), EpochMs(now_ms() * 2))
+    return [row async for rows in archive.find([Scope(tenant.id)], times, LISTED, list) for row in rows]
+
+
+async def test_every_tenant_has_its_recordings_with_audio_and_a_few_without(built: Builder) -> None:
+    archive, demo = await built(Plan(recordings=20))
+    assert [tenant.name for tenant in demo.tenants] == [tenant.name for tenant in TENANTS]
+    for name, count in (("acme-ns", 20), ("globex-ns", 2)):
+        states = Counter(State(row[4]) for row in await rows_of(archive, name))
+        assert states == {State.KEPT: count, State.PENDING: 1, State.LOST_TO_AGE: 1, State.LOST_TO_SPACE: 1}
+
+
+async def test_both_forms_are_there_at_once_and_are_the_clips(built: Builder) -> None:
+    archive, _ = await built(Plan(recordings=6))
+    known = {clip.wav.sha256: clip for clip in clips()}
+    tenant = await archive.tenants.named("acme-ns")
+    for row in await rows_of(archive, "acme-ns"):
+        if row[4] != State.KEPT:
+            continue
+        recording = await archive.by_key(tenant.id, OWN, row[2])
+        assert recording is not None
+        assert recording.audio is not None
+        clip = known[recording.audio.sha256]
+        assert recording.duration_ms == clip.duration_ms
+        for form, file in ((None, clip.wav), (Form.OPUS, clip.ogg)):
+            reader = await archive.open(recording, form)
+            assert await reader.pread(0, reader.size) == content(file.file)
+            reader.close()
+    assert await archive.renditions.make_due() == 0
+
+
+async def test_a_second_start_makes_the_same_recordings_and_new_tokens(built: Builder) -> None:
+    plan = Plan(recordings=15, days=3, seed=7)
+    archive, first = await built(plan)
+    before = await rows_of(archive, "acme-ns")
+    archive, second = await built(plan)
+    if first.end == second.end:  # unless midnight fell between the two
+        assert await rows_of(archive, "acme-ns") == before
+    tokens = [tenant.token for demo in (first, second) for tenant in demo.tenants]
+    assert len(set(tokens)) == 4
+    access = Access(archive.database, archive.settings, archive.tenants)
+    assert [await access.tokens.authenticate(token) is not None for token in tokens] == [False, False, True, True]
+
+
+async def test_each_token_reaches_one_tenant_with_every_permission(built: Builder) -> None:
+    archive, demo = await built(Plan(recordings=1))
+    access = Access(archive.database, archive.settings, archive.tenants)
+    for tenant in demo.tenants:
+        principal = await access.tokens.authenticate(tenant.token)
+        assert principal is not None
+        (granted,) = principal.grants
+        assert (await archive.tenants.named(tenant.name)).id == granted
+        assert (await archive.tenants.named(tenant.host)).id == granted
+        assert (await access.gate.limits(granted)).enabled
+
+
+async def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+    archive = await Archive.at(tmp_path / "demo", Settings(), [ACCESS])
+    told: list[tuple[int, int]] = []
+    access = Access(archive.database, archive.settings, archive.tenants)
+    await build(archive, access, Plan(recordings=10), lambda done, total: told.append((done, total)))
+    await archive.close()
+    assert told == [(number, 17) for number in range(1, 18)]
+
+
+async def test_more_recordings_than_the_agents_can_make_are_refused(archive: Archive) -> None:
+    access = Access(archive.database, archive.settings, archive.tenants)
+    with pytest.raises(DemoError, match="3 days or more"):
+        await build(archive, access, Plan(recordings=2 * build_module.MOST_A_DAY + 1, days=2))
+    assert await archive.tenants.all() == []
+
+
+def test_the_most_that_is_accepted_is_found_room_for() -> None:
+    found = made(days=1, recordings=build_module.MOST_A_DAY)
+    assert len(found) == build_module.MOST_A_DAY + 3
+
+
+# The folder
+
+
+@pytest.mark.parametrize("name", ["voxkeep.db", "notes.txt", ".hidden"])
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DemoError, match="not a demo"):
+        claim(tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+
+
+def test_an_empty_or_missing_folder_is_taken(tmp_path: Path) -> None:
+    claim(tmp_path).close()
+    claim(tmp_path / "new" / "deeper").close()
+    assert (tmp_path / "new" / "deeper" / "demo.lock").exists()
+
+
+def test_a_folder_in_which_a_demo_runs_is_refused(tmp_path: Path) -> None:
+    with claim(tmp_path / "demo"), pytest.raises(DemoError, match="runs in"):
+        claim(tmp_path / "demo")
+    claim(tmp_path / "demo").close()
+
+
+def test_an_earlier_demo_is_cleared_away_and_settings_beside_it_stay(tmp_path: Path) -> None:
+    claim(tmp_path / "demo").close()
+    for name in ("vault/acme-ns/call.wav", "renditions/x.ogg", "voxkeep.db", "voxkeep.db-wal", "voxkeep.toml"):
+        path = tmp_path / "demo" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("old")
+    claim(tmp_path / "demo").close()
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == ["demo.lock", "voxkeep.toml"]
+
+
+# The command
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_one_line_serves_and_ends_well(tmp_path: Path, number: signal.Signals) -> None:
+    with demo_process(tmp_path / "demo", "--recordings", "12", "--days", "2") as demo:
+        tenants = demo.document["xima"]["tenants"]
+        assert [(tenant["name"], tenant["host"]) for tenant in tenants] == [
+            ("acme-ns", "acme.xima.test"),
+            ("globex-ns", "globex.xima.test"),
+        ]
+        token = demo.token("acme-ns")
+        records = ask_at(demo.port, "GET", f"{V2}/recordings?{demo.window}", token).json
+        assert Counter(record["status"] for record in records) == {
+            "SAVED": 12,
+            "PENDING": 1,
+            "DELETED_TIME": 1,
+            "DELETED_SPACE": 1,
+        }
+        calls = ask_at(demo.port, "GET", f"{V2}/call-recording-info?{demo.window}", token).json
+        assert sum(len(call["recordings"]) for call in calls) == 15
+        key = next(record["recordingKey"] for record in records if record["status"] == "SAVED")
+        audio = ask_at(demo.port, "GET", f"{V2}/recordings/acme-ns/{key}/audio", token)
+        assert (audio.status, audio.headers["content-type"]) == (200, "audio/ogg")
+        assert demo.end(number) == (0, "")
+    assert "Traceback" not in demo.log.read_text()
+
+
+def test_the_command_starts_again_in_its_folder_and_not_twice_at_once(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    with demo_process(home, "--recordings", "3") as first:
+        second = run_demo(home)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert "runs in" in second.stderr
+        old = first.token("acme-ns")
+        first.end()
+    with demo_process(home, "--recordings", "3") as again:
+        window = again.window
+        assert ask_at(again.port, "GET", f"{V2}/recordings?{window}", old).status == 401
+        assert len(ask_at(again.port, "GET", f"{V2}/recordings?{window}", again.token("acme-ns")).json) == 6
+
+
+def test_the_command_refuses_a_folder_that_is_not_a_demos(tmp_path: Path) -> None:
+    (tmp_path / "voxkeep.db").write_text("an archive")
+    ended = run_demo(tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "not a demo" in ended.stderr
+    assert (tmp_path / "voxkeep.db").read_text() == "an archive"
+
+
+def run_demo(home: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "voxkeep", "demo", "--json", "--port", "0", "--data", str(home)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_line_tells_the_address_the_tenants_and_the_window(tmp_path: Path) -> None:
+    before = now_ms() // DAY_MS
+    with demo_process(tmp_path / "demo", "--recordings", "1", "--days", "4") as demo:
+        assert set(demo.document) == {"url", "xima"}
+        assert demo.document["url"].startswith("http://127.0.0.1:")
+        xima = demo.document["xima"]
+        assert set(xima) == {"tenants", "start", "end"}
+        start, end = (datetime.fromisoformat(xima[name]) for name in ("start", "end"))
+        assert end - start == timedelta(days=4)
+        assert end.timestamp() * 1000 // DAY_MS in (before, now_ms() // DAY_MS)
+        assert (end.hour, end.minute, end.second, end.utcoffset()) == (0, 0, 0, timedelta(0))
+        assert ask_at(demo.port, "GET", "/readyz").json == {"status": "ready", "alarms": 0}
+
+
+async def test_what_was_asked_last_before_a_signal_stands_in_the_trail(tmp_path: Path) -> None:
+    with demo_process(tmp_path / "demo", "--recordings", "1") as demo:
+        ask_at(demo.port, "GET", f"{V2}/recordings?{demo.window}", demo.token("acme-ns"))
+        assert demo.end() == (0, "")
+    archive = await Archive.at(tmp_path / "demo", Settings(), [ACCESS])
+    entries = await Access(archive.database, archive.settings, archive.tenants).audit.read(EpochMs(0))
+    await archive.close()
+    assert [entry.action for entry in entries if entry.remote] == ["recording.list"]
+
+
+async def test_clips_are_read_once_and_shared() -> None:
+    assert await asyncio.to_thread(clips) is clips()
