@@ -6,16 +6,14 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from voxkeep.vault import FolderVault, ObjectMissing, VaultError, VaultFull, foldersync
-from voxkeep.vault.foldersync import FolderSync, fsync_folder, make_folder
+from voxkeep.vault.foldersync import fsync_folder, make_folder
 
 NAME = "acme/2026/11/20/key-1.ogg"
 CONTENT = bytes(range(256)) * 100
@@ -233,85 +231,6 @@ async def test_a_link_out_of_the_vault_is_not_followed(vault: FolderVault, tmp_p
         await vault.open("acme/out.ogg", "etag")
     with pytest.raises(ObjectMissing):
         await vault.open("acme/none.ogg", "etag")
-
-
-class Disk:
-    """Stands in for the fsync of a folder: counts them, and lets each wait until it is let go."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.began = 0
-        self.let_go = threading.Semaphore(0)
-        monkeypatch.setattr(foldersync, "fsync_folder", self.fsync)
-
-    def fsync(self, _folder: Path) -> None:
-        self.began += 1
-        assert self.let_go.acquire(timeout=30)
-
-    async def until_begun(self, number: int) -> None:
-        while self.began < number:  # noqa: ASYNC110 -- counted in the pool's threads
-            await asyncio.sleep(0.001)
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
-
-
-async def test_many_who_wait_for_a_folder_share_few_fsyncs(disk: Disk, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        sync = FolderSync(pool)
-        first = [asyncio.create_task(sync.sync(tmp_path)) for _ in range(50)]
-        await disk.until_begun(1)
-        second = [asyncio.create_task(sync.sync(tmp_path)) for _ in range(50)]
-        await asyncio.sleep(0)
-        disk.let_go.release(2)
-        await asyncio.gather(*first, *second)
-        assert disk.began == 2
-
-
-async def test_who_comes_during_an_fsync_waits_for_the_next_one(disk: Disk, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        sync = FolderSync(pool)
-        early = asyncio.create_task(sync.sync(tmp_path))
-        await disk.until_begun(1)
-        late = asyncio.create_task(sync.sync(tmp_path))
-        await asyncio.sleep(0)
-        disk.let_go.release()
-        await early
-        await disk.until_begun(2)
-        assert not late.done()
-        disk.let_go.release()
-        await late
-
-
-async def test_other_folders_do_not_wait_for_each_other(disk: Disk, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        sync = FolderSync(pool)
-        tasks = [asyncio.create_task(sync.sync(tmp_path / name)) for name in ("a", "b")]
-        await disk.until_begun(2)
-        disk.let_go.release(2)
-        await asyncio.gather(*tasks)
-
-
-async def test_one_who_leaves_does_not_take_the_fsync_from_the_others(disk: Disk, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        sync = FolderSync(pool)
-        leaving, staying = (asyncio.create_task(sync.sync(tmp_path)) for _ in range(2))
-        await disk.until_begun(1)
-        leaving.cancel()
-        disk.let_go.release()
-        await staying
-        assert leaving.cancelled() or leaving.cancelling()
-        assert disk.began == 1
-
-
-async def test_an_fsync_that_fails_is_told_to_all_who_waited_and_the_next_is_a_new_one(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        sync = FolderSync(pool)
-        outcomes = await asyncio.gather(*(sync.sync(tmp_path / "none") for _ in range(3)), return_exceptions=True)
-        assert [type(each) for each in outcomes] == [FileNotFoundError] * 3
-        (tmp_path / "none").mkdir()
-        await sync.sync(tmp_path / "none")
 
 
 def test_a_folder_is_made_with_all_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,37 +10,43 @@ from one that another process is writing at this moment.
 
 import asyncio
 import errno
-import fcntl
-import hashlib
 import io
 import os
-import re
-import secrets
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
-from voxkeep.vault.foldersync import FolderSync, ensure_folder, make_folder
-from voxkeep.vault.interface import BadName, LengthMismatch, ObjectMissing, Source, VaultError, VaultFull
+from voxkeep.vault.foldersync import ensure_folder, make_folder
+from voxkeep.vault.interface import BadName, ObjectMissing, Source, VaultError, VaultFull
+from voxkeep.vault.lanes import Lane
+from voxkeep.vault.naming import Give, NameChange, Take, change_names
+from voxkeep.vault.temporary import Temporary, sweep
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 T = TypeVar("T")
 
-TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 FILE_BUFFER_BYTES = 1 << 16
 GATHER_BYTES = 1 << 20
-COMPARE_BYTES = 1 << 20
 
 
 def _failure(error: OSError) -> VaultError:
+    if isinstance(error, FileNotFoundError):
+        return ObjectMissing("it is not in the vault")
     if error.errno in NO_SPACE:
         return VaultFull("no space is left for audio")
     return VaultError(f"{error.strerror or error}")
+
+
+async def _told(step: Awaitable[T]) -> T:
+    """Wait for a step in the vault's threads, its errors told as VaultError."""
+    try:
+        return await step
+    except OSError as error:
+        raise _failure(error) from error
 
 
 class _PositionedFile(io.RawIOBase):
@@ -99,60 +105,24 @@ class FolderReader:
             self._descriptor = -1
 
 
-class _Temporary:
-    """A temporary file while it is written; all of it runs in the vault's threads."""
+class _Put(NamedTuple):
+    """Bytes on their way into a temporary file: all of them, or the last of a stream."""
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self.path = target
-        self.size = 0
-        self._hash = hashlib.sha256()
-        self._descriptor = -1
+    temporary: Temporary
+    block: bytes
+    length: int | None
 
-    def begin(self) -> None:
-        """Make the file and lock it; a sweep that came between the two has taken it, then another is made."""
-        while self._descriptor < 0:
-            self.path = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            if not self._lock():
-                self.close()
-
-    def _lock(self) -> bool:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return os.fstat(self._descriptor).st_nlink > 0
-
-    def write(self, block: bytes) -> None:
-        rest = memoryview(block)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
-        self._hash.update(block)
-        self.size += len(block)
-
-    def finish(self, length: int | None) -> str:
-        """Make the bytes durable and return their hash. The file stays open: its lock says that we live."""
-        if length is not None and length != self.size:
-            raise LengthMismatch(f"{length} bytes were announced, {self.size} came")
-        os.fsync(self._descriptor)
-        return self._hash.hexdigest()
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def discard(self) -> None:
-        if self.path != self._target:
-            self.path.unlink(missing_ok=True)
-        self.close()
+    def write(self) -> None:
+        if not self.temporary.begun:
+            self.temporary.begin()
+        self.temporary.write(self.block)
+        self.temporary.check(self.length)
 
 
 class FolderStaged:
     """See `voxkeep.vault.Staged`."""
 
-    def __init__(self, vault: "FolderVault", name: str, temporary: _Temporary, sha256: str) -> None:
+    def __init__(self, vault: "FolderVault", name: str, temporary: Temporary, sha256: str) -> None:
         self._vault = vault
         self._name = name
         self._temporary = temporary
@@ -161,7 +131,7 @@ class FolderStaged:
 
     def file(self) -> BinaryIO:
         """See `Staged.file`."""
-        return self._temporary.path.open("rb")
+        return open(self._temporary.path, "rb")
 
     async def place(self, name: str | None = None) -> str:
         """See `Staged.place`."""
@@ -178,16 +148,18 @@ class FolderVault:
     def __init__(self, root: Path, *, threads: int = 8) -> None:
         self._root = root
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="voxkeep-vault")
-        self._folders = FolderSync(self._pool)
+        # two, so that one batch is written while the disk is at work on the other
+        self._finishing: Lane[_Put, str] = Lane(self._pool, _finish_all, at_once=2)
+        self._naming: Lane[NameChange, str] = Lane(self._pool, change_names)
         make_folder(root)
         ensure_folder(root)
-        self._known = {root}
+        self._known = {str(root)}
 
-    def _path(self, name: str) -> Path:
-        parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or any(part.startswith(".") or "\0" in part for part in parts):
+    def _path(self, name: str) -> str:
+        parts = [part for part in name.split("/") if part]
+        if not parts or name[0] == "/" or "\0" in name or any(part[0] == "." for part in parts):
             raise BadName(f"not an object's name: {name!r}")
-        return self._root.joinpath(*parts)
+        return f"{self._root}/{'/'.join(parts)}"
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a blocking step in the vault's threads, its errors told as VaultError.
@@ -207,74 +179,46 @@ class FolderVault:
     async def stage(self, name: str, source: Source, *, length: int | None = None) -> FolderStaged:
         """See `Vault.stage`."""
         path = self._path(name)
-        temporary = _Temporary(path)
+        temporary = Temporary(path, self._folder_for)
         try:
             if isinstance(source, bytes):
-                sha256 = await self.run(self._stage_bytes, path, temporary, source, length)
+                put = _Put(temporary, source, length)
             else:
-                sha256 = await self._stage_stream(path, temporary, source, length)
+                put = _Put(temporary, await self._written(temporary, source), length)
+            sha256 = await _told(self._finishing.run(put))
         except BaseException:
             # also when the task is cancelled: nothing half-written stays
             temporary.discard()
             raise
         return FolderStaged(self, name, temporary, sha256)
 
-    def _folder_for(self, path: Path) -> None:
-        missing = [folder for folder in path.parents if folder.is_relative_to(self._root) and folder not in self._known]
-        for folder in reversed(missing):
-            ensure_folder(folder)
-            self._known.add(folder)
+    def _folder_for(self, path: str) -> None:
+        """Make the folder of an object durably, once."""
+        folder = os.path.dirname(path)
+        if folder in self._known:
+            return
+        missing = [each for each in Path(path).parents if each.is_relative_to(self._root)]
+        for each in reversed(missing):
+            if str(each) not in self._known:
+                ensure_folder(each)
+                self._known.add(str(each))
 
-    def _begin(self, path: Path, temporary: _Temporary) -> None:
-        self._folder_for(path)
-        temporary.begin()
-
-    def _stage_bytes(self, path: Path, temporary: _Temporary, block: bytes, length: int | None) -> str:
-        self._begin(path, temporary)
-        temporary.write(block)
-        return temporary.finish(length)
-
-    async def _stage_stream(
-        self, path: Path, temporary: _Temporary, source: AsyncIterable[bytes], length: int | None
-    ) -> str:
-        await self.run(self._begin, path, temporary)
+    async def _written(self, temporary: Temporary, source: AsyncIterable[bytes]) -> bytes:
+        """Write a stream, and return its last bytes, which are still to be written."""
+        await self.run(temporary.begin)
         gathered = bytearray()
         async for block in source:
             gathered += block
             if len(gathered) >= GATHER_BYTES:
                 await self.run(temporary.write, bytes(gathered))
                 gathered.clear()
-        await self.run(temporary.write, bytes(gathered))
-        return await self.run(temporary.finish, length)
+        return bytes(gathered)
 
-    async def place(self, name: str, temporary: _Temporary, sha256: str) -> str:
+    async def place(self, name: str, temporary: Temporary, sha256: str) -> str:
         """Give a finished temporary file its name; see `Staged.place`."""
         path = self._path(name)
-        given, made = await self.run(self._name_file, temporary, path, sha256)
-        try:
-            await self._sync(path.parent)
-        except VaultError:
-            if made:
-                await self.run(given.unlink)
-            raise
-        return name if given == path else f"{name[: -len(path.name)]}{given.name}"
-
-    async def _sync(self, folder: Path) -> None:
-        try:
-            await self._folders.sync(folder)
-        except OSError as error:
-            raise _failure(error) from error
-
-    def _name_file(self, temporary: _Temporary, path: Path, sha256: str) -> tuple[Path, bool]:
-        """Return the name the file has now, and whether it is a new one."""
-        self._folder_for(path)
-        candidates = (path, path.with_name(f"{path.stem}~{sha256[:12]}{path.suffix}"))
-        for candidate in candidates:
-            made = _link(temporary.path, candidate)
-            if made or _same_bytes(temporary.path, candidate):
-                temporary.discard()
-                return candidate, made
-        raise VaultError(f"{path.name} is taken, and so is its name with the hash added")
+        given = await _told(self._naming.run(Give(temporary, path, sha256, self._folder_for)))
+        return name if given == path else f"{os.path.dirname(name)}/{os.path.basename(given)}"
 
     async def open(self, name: str, etag: str) -> FolderReader:
         """See `Vault.open`."""
@@ -286,86 +230,49 @@ class FolderVault:
 
     async def remove(self, name: str) -> bool:
         """See `Vault.remove`."""
-        path = self._path(name)
         try:
-            await self.run(path.unlink)
-        except VaultError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return False
-            raise
-        await self._sync(path.parent)
+            await _told(self._naming.run(Take(self._path(name))))
+        except ObjectMissing:
+            return False
         return True
 
     async def sweep(self) -> int:
         """See `Vault.sweep`."""
-        return await self.run(_sweep, self._root)
+        return await self.run(sweep, str(self._root))
 
     async def close(self) -> None:
         """See `Vault.close`."""
         await asyncio.to_thread(self._pool.shutdown)
 
 
-def _link(temporary: Path, path: Path) -> bool:
-    """Give the file its name; False when the name is taken."""
+def _finish_all(puts: Sequence[_Put]) -> list[str | Exception]:
+    """Write all, then make all durable: the disk's journal is flushed by the first, and hardly again."""
+    failures: list[Exception | None] = [_failed(put.write) for put in puts]
+    return [_finished(put) if failure is None else failure for put, failure in zip(puts, failures, strict=True)]
+
+
+def _failed(step: Callable[[], None]) -> Exception | None:
     try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
+        step()
+    except (OSError, VaultError) as error:
+        return error
+    return None
+
+
+def _finished(put: _Put) -> str | Exception:
+    try:
+        return put.temporary.finish()
     except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        # a file system without hard links: a check and a rename is the best it offers
-        if path.exists():
-            return False
-        temporary.rename(path)
-    return True
+        return error
 
 
-def _same_bytes(one: Path, other: Path) -> bool:
-    with one.open("rb") as left, other.open("rb") as right:
-        if os.fstat(left.fileno()).st_size != os.fstat(right.fileno()).st_size:
-            return False
-        while block := left.read(COMPARE_BYTES):
-            if block != right.read(COMPARE_BYTES):
-                return False
-    return True
-
-
-def _open(path: Path, etag: str) -> FolderReader:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError as error:
-        raise ObjectMissing(f"{path.name} is not in the vault") from error
+def _open(path: str, etag: str) -> FolderReader:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     return FolderReader(descriptor, os.fstat(descriptor).st_size, etag)
 
 
-def _size(path: Path) -> int | None:
+def _size(path: str) -> int | None:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except FileNotFoundError:
         return None
-
-
-def _sweep(root: Path) -> int:
-    swept = 0
-    for folder, _, files in os.walk(root):
-        for name in files:
-            if TEMPORARY.fullmatch(name):
-                swept += _remove_abandoned(Path(folder, name))
-    return swept
-
-
-def _remove_abandoned(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False  # its writer lives
-    else:
-        path.unlink(missing_ok=True)
-        return True
-    finally:
-        os.close(descriptor)
