@@ -1,7 +1,7 @@
 """What all tests share: a real archive in a fresh folder, and skips that fail where everything must be there."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ settings.load_profile("voxkeep")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> object:  # noqa: ARG001
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if os.environ.get("CI") == "true" and report.skipped:
         report.outcome = "failed"

@@ -63,8 +63,7 @@ class Recording(Base):
     direction: Mapped[str]
     calling_party: Mapped[str]
     receiving_party: Mapped[str]
-    agent_name: Mapped[str]
-    agent_extension: Mapped[str]
+    agent: Mapped[str]
     skill: Mapped[str]
     event_id: Mapped[int]
     system_id: Mapped[int]
@@ -110,7 +109,6 @@ class RecordingOut(BaseModel):
 
 
 def shown(recording: Recording, tenant_name: str) -> RecordingOut:
-    extension = recording.agent_extension
     return RecordingOut(
         recording_key=recording.vendor_key,
         call_key=recording.call_key,
@@ -126,7 +124,7 @@ def shown(recording: Recording, tenant_name: str) -> RecordingOut:
         tag_data=recording.tag,
         call_direction=recording.direction.upper(),
         skill=recording.skill,
-        agent=f"{recording.agent_name}({extension})" if extension else recording.agent_name,
+        agent=recording.agent,
     )
 
 

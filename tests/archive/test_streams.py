@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Recording, Tenant
 from voxkeep.archive.query import Scope, TimeRange
-from voxkeep.archive.streams import Stream, chunks, settle
+from voxkeep.archive.streams import Chunks, Stream, settle
 from voxkeep.archive.units import DurationMs, EpochMs, RecordingId, TenantId, uuid7
 from voxkeep.database import Database, DatabaseError, Row, Transaction
 from voxkeep.database.sqlite import SqliteDatabase
@@ -59,7 +59,7 @@ def stream(database: Database, tenant: int, times: TimeRange = EVER) -> Stream:
 
 
 async def collected(streams: Sequence[Stream], chunk_rows: int) -> list[Row]:
-    return [row async for chunk in chunks(streams, list, chunk_rows) for row in chunk]
+    return [row async for chunk in Chunks(streams, list, chunk_rows) for row in chunk]
 
 
 def expected(rows: Sequence[Entry], tenants: Sequence[int], times: TimeRange = EVER) -> list[tuple[int, str]]:
@@ -119,7 +119,7 @@ async def test_no_tenants_and_no_rows_are_empty_lists(database: Database) -> Non
 
 async def test_the_first_chunk_is_small_and_the_others_as_asked(database: Database) -> None:
     await fill(database, [(1, start, "k") for start in range(1000)])
-    sizes = [len(chunk) async for chunk in chunks([stream(database, 1)], list, 400)]
+    sizes = [len(chunk) async for chunk in Chunks([stream(database, 1)], list, 400)]
     # a start that may go on is held back until it is known to be over
     assert sizes == [99, 400, 400, 101]
 
@@ -131,7 +131,7 @@ async def test_rows_are_shaped_off_the_event_loop(database: Database) -> None:
         return threading.get_ident()
 
     for tenants in ([1], [1, 2]):
-        threads = {each async for each in chunks([stream(database, tenant) for tenant in tenants], shape, 2)}
+        threads = {each async for each in Chunks([stream(database, tenant) for tenant in tenants], shape, 2)}
         assert threads
         assert threading.get_ident() not in threads
 
@@ -141,7 +141,7 @@ async def test_a_list_goes_on_while_rows_come_in(database: Database) -> None:
     await fill(database, before)
     found: list[Row] = []
     number = 0
-    async for chunk in chunks([stream(database, 1)], list, 5):
+    async for chunk in Chunks([stream(database, 1)], list, 5):
         found += chunk
         reached = found[-1][0] if found else 0
         for start in (max(0, reached - 3), min(reached + 7, 120)):
@@ -165,7 +165,7 @@ async def insert(database: Database, values: tuple[int, int, bytes, str, int]) -
 
 async def test_a_list_that_stands_still_holds_no_read_transaction(database: Database, tmp_path: Path) -> None:
     await fill(database, [(1, start, "k" * 100) for start in range(2000)])
-    listing = chunks([stream(database, 1), stream(database, 2)], list, 50)
+    listing = Chunks([stream(database, 1), stream(database, 2)], list, 50)
     assert await anext(listing)
     other = apsw.Connection(str(tmp_path / "lists.db"))
     log_bytes = []
@@ -181,14 +181,14 @@ async def test_a_list_that_stands_still_holds_no_read_transaction(database: Data
 
 async def test_memory_holds_one_chunk_of_each_tenant_and_not_the_result(database: Database) -> None:
     await fill(database, [(tenant, start, "k") for start in range(600) for tenant in (1, 2)])
-    sizes = [len(chunk) async for chunk in chunks([stream(database, 1), stream(database, 2)], list, 20)]
+    sizes = [len(chunk) async for chunk in Chunks([stream(database, 1), stream(database, 2)], list, 20)]
     assert max(sizes) <= 2 * 20
     assert sum(sizes) == 1200
 
 
 async def test_an_error_in_the_middle_reaches_the_reader(database: Database) -> None:
     await fill(database, [(1, start, "k") for start in range(300)])
-    listing = chunks([stream(database, 1)], list, 100)
+    listing = Chunks([stream(database, 1)], list, 100)
     assert await anext(listing)
     await database.define("DROP TABLE recordings")
     with pytest.raises(DatabaseError, match="recordings"):

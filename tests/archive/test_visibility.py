@@ -36,10 +36,10 @@ def seen(archive: Archive) -> Callable[[Recording, Visibility], Awaitable[bool]]
     async def ask(row: Recording, visibility: Visibility) -> bool:
         text, values = condition(visibility, first_place=5)
         sql = (
-            "SELECT 1 FROM (SELECT $1 AS agent_name, $2 AS agent_extension, $3 AS agent_login, $4 AS skill) "  # noqa: S608
+            "SELECT 1 FROM (SELECT $1 AS agent, $2 AS agent_extension, $3 AS agent_login, $4 AS skill) "  # noqa: S608
             f"WHERE 1 = 1 {text}"
         )
-        fields = (row.agent_name, row.agent_extension, row.agent_login, row.skill)
+        fields = (row.agent, row.agent_extension, row.agent_login, row.skill)
         return bool(await archive.database.read(sql, *fields, *values))
 
     return ask

@@ -1,7 +1,7 @@
 """What every database driver promises."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from voxkeep.database.sqlite import SqliteDatabase
 DRIVERS: dict[str, Callable[[Path], Database]] = {"sqlite": lambda folder: SqliteDatabase(folder / "contract.db")}
 
 
-@pytest.fixture(params=DRIVERS.values(), ids=DRIVERS.keys())
+@pytest.fixture(params=list(DRIVERS.values()), ids=list(DRIVERS))
 async def open_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Callable[[], Database]]:
     """Opens the same database as often as it is called, as several processes would."""
     opened: list[Database] = []
@@ -34,7 +34,7 @@ async def database(open_database: Callable[[], Database]) -> Database:
     return made
 
 
-def insert(number: int, name: str = "x") -> Callable[[Transaction], object]:
+def insert(number: int, name: str = "x") -> Callable[[Transaction], Awaitable[int]]:
     async def work(transaction: Transaction) -> int:
         return await transaction.execute("INSERT INTO things (id, name) VALUES ($1, $2)", number, name)
 
@@ -42,7 +42,7 @@ def insert(number: int, name: str = "x") -> Callable[[Transaction], object]:
 
 
 async def count(database: Database) -> int:
-    return (await database.read("SELECT count(*) FROM things"))[0][0]
+    return int((await database.read("SELECT count(*) FROM things"))[0][0])
 
 
 async def test_numbered_placeholders_take_their_own_values_in_any_order(database: Database) -> None:
@@ -121,7 +121,7 @@ async def test_insert_on_conflict_and_returning_work(database: Database) -> None
 
 async def test_rows_are_shaped_beside_the_read(database: Database) -> None:
     await database.write(insert(7, "seven"))
-    shaped = await database.read_shaped(dict, "SELECT name, id FROM things")
+    shaped: dict[str, int] = await database.read_shaped(dict, "SELECT name, id FROM things")
     assert shaped == {"seven": 7}
 
 

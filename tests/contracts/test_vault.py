@@ -17,7 +17,7 @@ NAME = "acme-ns/2026/11/20/key-1.ogg"
 CONTENT = bytes(range(256)) * 1000
 
 
-@pytest.fixture(params=VAULTS.values(), ids=VAULTS.keys())
+@pytest.fixture(params=list(VAULTS.values()), ids=list(VAULTS))
 async def vault(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Vault]:
     made = request.param(tmp_path)
     yield made

@@ -107,8 +107,7 @@ def demo_audit(home: Path) -> list[tuple[str, str]]:
 
     connection = apsw.Connection(str(home / "voxkeep.db"))
     try:
-        return connection.execute(
-            "SELECT subject, outcome FROM access_audit WHERE action = 'recording.listen'"
-        ).fetchall()
+        rows = connection.execute("SELECT subject, outcome FROM access_audit WHERE action = 'recording.listen'")
+        return [(str(subject), str(outcome)) for subject, outcome in rows]
     finally:
         connection.close()

@@ -270,10 +270,13 @@ async def test_removed_audio_is_freed_beside_the_requests_once_its_grace_is_over
     assert len(files(world.home)) == 4
 
     async def freed() -> bool:
-        return len(files(world.home)) == 2
+        # the files go first, the row tells it last
+        found = await world.archive.by_id(tenant.id, gone.id)
+        return found is not None and found.audio is None
 
     async with background(world.archive):
         await until(freed)
+    assert len(files(world.home)) == 2
     assert [record["status"] for record in await world.listed(token)] == ["DELETED_USER", "SAVED"]
     found = await world.archive.by_id(tenant.id, gone.id)
     assert found is not None

@@ -1,6 +1,6 @@
 """The archive's single door: keep, find, open, remove. Nobody else touches the catalog or the vault."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -14,7 +14,7 @@ from voxkeep.archive.model import Call, Recording, State
 from voxkeep.archive.query import Scope, TimeRange
 from voxkeep.archive.renditions import Renditions
 from voxkeep.archive.rows import recording_of
-from voxkeep.archive.streams import Stream, chunks
+from voxkeep.archive.streams import Chunks, Stream
 from voxkeep.archive.tenants import Tenants
 from voxkeep.archive.units import DAY_MS, EpochMs, RecordingId, TenantId, now_ms
 from voxkeep.audio.render import Form
@@ -114,7 +114,7 @@ class Archive:
 
     def find(
         self, scopes: Sequence[Scope], times: TimeRange, columns: Sequence[str], shape: Callable[[list[Row]], T]
-    ) -> AsyncIterator[T]:
+    ) -> Chunks[T]:
         """Yield what `shape` makes of the recordings that started in `times`, a chunk at a time.
 
         `shape` runs off the event loop. Its rows are (started_at, id, vendor_key, *columns), ordered by start and
@@ -124,7 +124,7 @@ class Archive:
 
     def find_calls(
         self, scopes: Sequence[Scope], times: TimeRange, columns: Sequence[str], shape: Callable[[list[Row]], T]
-    ) -> AsyncIterator[T]:
+    ) -> Chunks[T]:
         """Yield what `shape` makes of the calls that started in `times`; rows are (started_at, id, key, *columns)."""
         return self._chunks("calls", "key", scopes, times, columns, shape)
 
@@ -136,9 +136,9 @@ class Archive:
         times: TimeRange,
         columns: Sequence[str],
         shape: Callable[[list[Row]], T],
-    ) -> AsyncIterator[T]:
+    ) -> Chunks[T]:
         streams = [Stream(self.database, table, key, columns, scope, times) for scope in scopes]
-        return chunks(streams, shape, self.settings.archive.chunk_rows)
+        return Chunks(streams, shape, self.settings.archive.chunk_rows)
 
     async def of_calls(self, scope: Scope, calls: Sequence[bytes], columns: Sequence[str]) -> list[Row]:
         """Return the recordings of some calls (their ids as bytes) as rows of `columns`, ordered by start and key."""

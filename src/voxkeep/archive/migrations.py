@@ -31,7 +31,7 @@ CREATE TABLE recordings (
     call {bytes} NOT NULL, call_key TEXT NOT NULL, state {big} NOT NULL, direction TEXT NOT NULL,
     calling_party TEXT NOT NULL, receiving_party TEXT NOT NULL,
     caller_number TEXT NOT NULL, dialled_number TEXT NOT NULL,
-    agent_name TEXT NOT NULL, agent_extension TEXT NOT NULL, agent_login TEXT NOT NULL,
+    agent TEXT NOT NULL, agent_extension TEXT NOT NULL, agent_login TEXT NOT NULL,
     skill TEXT NOT NULL, skill_id TEXT NOT NULL,
     event_id {big} NOT NULL, system_id {big} NOT NULL, tag TEXT NOT NULL, opus_bytes {big},
     audio_name TEXT, audio_bytes {big}, audio_sha256 TEXT, container TEXT, codec TEXT,

@@ -157,6 +157,11 @@ class Rendition(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+def name_in(displayed: str, extension: str) -> str:
+    """Return the name that `display_name` made `displayed` of with this extension."""
+    return displayed[: -len(extension) - 2] if extension else displayed
+
+
 def display_name(name: str, extension: str) -> str:
     """Return an agent as people see one: `Name(extension)`, or what there is of it."""
     return f"{name}({extension})" if extension else name

@@ -5,14 +5,14 @@ from typing import Any
 
 import msgspec
 
-from voxkeep.archive.model import Audio, Call, Recording, State
+from voxkeep.archive.model import Audio, Call, Recording, State, name_in
 from voxkeep.archive.units import CallId, RecordingId
 from voxkeep.database import Row, Value
 
 RECORDING_PLAIN = (
     "tenant", "started_at", "duration_ms", "vendor", "vendor_key", "source_tenant", "call_key", "direction",
-    "calling_party", "receiving_party", "caller_number", "dialled_number", "agent_name", "agent_extension",
-    "agent_login", "skill", "skill_id", "event_id", "system_id", "tag", "opus_bytes", "kept_at", "removed_at",
+    "calling_party", "receiving_party", "caller_number", "dialled_number", "agent_extension", "agent_login",
+    "skill", "skill_id", "event_id", "system_id", "tag", "opus_bytes", "kept_at", "removed_at",
 )  # fmt: skip
 """Columns that are fields of Recording under the same name, unchanged."""
 
@@ -23,7 +23,7 @@ AUDIO_COLUMNS = {
 }  # fmt: skip
 """Column -> field of Audio."""
 
-RECORDING_COLUMNS = (*RECORDING_PLAIN, "id", "ended_at", "call", "state", *AUDIO_COLUMNS, "extra")
+RECORDING_COLUMNS = (*RECORDING_PLAIN, "agent", "id", "ended_at", "call", "state", *AUDIO_COLUMNS, "extra")
 
 CALL_PLAIN = (
     "tenant", "started_at", "ended_at", "vendor", "vendor_key", "key", "source_tenant", "reference", "number",
@@ -50,6 +50,7 @@ def recording_values(recording: Recording) -> tuple[Value, ...]:
     audio = recording.audio
     return (
         *(getattr(recording, name) for name in RECORDING_PLAIN),
+        recording.agent,
         recording.id.bytes,
         recording.ended_at,
         recording.call.bytes,
@@ -65,6 +66,7 @@ def recording_of(row: Row) -> Recording:
     audio = {name: values[column] for column, name in AUDIO_COLUMNS.items()}
     return Recording(
         **{name: values[name] for name in RECORDING_PLAIN},
+        agent_name=name_in(values["agent"], values["agent_extension"]),
         id=RecordingId(uuid.UUID(bytes=values["id"])),
         call=CallId(uuid.UUID(bytes=values["call"])),
         state=State(values["state"]),

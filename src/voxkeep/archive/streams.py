@@ -6,9 +6,9 @@ Memory holds one chunk of each tenant.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from voxkeep.archive.query import Scope, TimeRange
 from voxkeep.archive.visibility import condition
@@ -77,33 +77,44 @@ class Stream:
         )
 
 
-async def chunks(streams: Sequence[Stream], shape: Shape[T], chunk_rows: int) -> AsyncIterator[T]:
-    """Yield what `shape` makes of the rows of all streams together, a chunk at a time, in order."""
-    if len(streams) == 1:
-        stream, limit = streams[0], min(FIRST_CHUNK_ROWS, chunk_rows)
-        while not stream.ended:
-            yield await stream.next(shape, limit)
-            limit = chunk_rows
-    else:
-        async for rows in _merged(streams, chunk_rows):
-            yield await asyncio.to_thread(shape, rows)
+class Chunks(Generic[T]):
+    """What `shape` makes of the rows of all streams together, a chunk at a time, in order; an async iterator."""
 
+    def __init__(self, streams: Sequence[Stream], shape: Shape[T], chunk_rows: int) -> None:
+        self._streams = streams
+        self._shape = shape
+        self._chunk_rows = chunk_rows
+        self._limit = min(FIRST_CHUNK_ROWS, chunk_rows)
+        self._buffers: list[list[Row]] = [[] for _ in streams]
 
-async def _merged(streams: Sequence[Stream], chunk_rows: int) -> AsyncIterator[list[Row]]:
-    buffers: list[list[Row]] = [[] for _ in streams]
-    while True:
-        for stream, buffer in zip(streams, buffers, strict=True):
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows what was given last."""
+        return all(stream.ended for stream in self._streams) and not any(self._buffers)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        if self.ended:
+            raise StopAsyncIteration
+        limit, self._limit = self._limit, self._chunk_rows
+        if len(self._streams) == 1:
+            return await self._streams[0].next(self._shape, limit)
+        return await asyncio.to_thread(self._shape, await self._merged(limit))
+
+    async def _merged(self, limit: int) -> list[Row]:
+        """Return the rows that no stream can precede any more."""
+        for stream, buffer in zip(self._streams, self._buffers, strict=True):
             while not buffer and not stream.ended:
-                buffer.extend(await stream.next(_unchanged, chunk_rows))
+                buffer.extend(await stream.next(_unchanged, limit))
         # a stream's settled rows hold every row up to its last start, so all up to the least of those are complete
-        bounds = [buffer[-1][0] for stream, buffer in zip(streams, buffers, strict=True) if not stream.ended]
-        bound: Any = min(bounds, default=float("inf"))
-        ready = [row for buffer in buffers for row in buffer if row[0] <= bound]
-        if not ready:
-            return
-        buffers = [[row for row in buffer if row[0] > bound] for buffer in buffers]
+        going = [buffer for stream, buffer in zip(self._streams, self._buffers, strict=True) if not stream.ended]
+        bound: Any = min((buffer[-1][0] for buffer in going), default=float("inf"))
+        ready = [row for buffer in self._buffers for row in buffer if row[0] <= bound]
+        self._buffers = [[row for row in buffer if row[0] > bound] for buffer in self._buffers]
         ready.sort(key=_start_and_key)
-        yield ready
+        return ready
 
 
 def _unchanged(rows: list[Row]) -> list[Row]:

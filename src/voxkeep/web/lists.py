@@ -1,14 +1,20 @@
 """Sending a list whose rows are still being read, as one JSON array. Knows nothing of rows, only of encoded chunks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.types import Receive, Send
 
 from voxkeep.web.disconnects import DisconnectWatch
+from voxkeep.web.errors import send_json
 from voxkeep.web.headers import Headers
 
+EMPTY = b"[]"
 _JSON = (b"content-type", b"application/json")
+
+
+def _never() -> bool:
+    return False
 
 
 async def send_json_array(
@@ -18,36 +24,48 @@ async def send_json_array(
     *,
     receive: Receive | None = None,
     name: str | None = None,
+    ended: Callable[[], bool] = _never,
 ) -> bool:
     """Send `chunks`, each an encoded JSON array of any number of items, as one array; 200.
 
     With `name` (a plain ASCII word) the array is the one field of an object. The status line goes out with the first
     chunk: what fails before it can still be answered with a proper error. What fails later is raised on, and the
     server aborts the connection, so that half a list never parses. With `receive` a client that leaves ends the scan
-    early. Gives whether the list was sent whole. One message per non-empty chunk.
+    early. `ended` may tell that nothing follows the chunk given last: a list of one chunk is then one message with
+    its length. Gives whether the list was sent whole. One message per non-empty chunk.
     """
     opening, closing = (b"[", b"]") if name is None else (b'{"%b":[' % name.encode("ascii"), b"]}")
-    started = False
-    async with DisconnectWatch(receive) as watch, _closing(chunks):
-        async for chunk in chunks:
-            if len(chunk) == len(b"[]"):
-                continue
-            if watch.gone:
-                return False
-            if not started:
-                await _start(send, headers)
-            body = b"".join((b"," if started else opening, memoryview(chunk)[1:-1]))
-            started = True
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-        if not started:
-            await _start(send, headers)
-            closing = opening + closing
-        await send({"type": "http.response.body", "body": closing, "more_body": False})
-        return not watch.gone
+    async with _closing(chunks):
+        first, whole = await _first(chunks, ended)
+        if whole:
+            await send_json(send, 200, b"".join((opening, memoryview(first)[1:-1], closing)), headers)
+            return True
+        async with DisconnectWatch(receive) as watch:
+            await send({"type": "http.response.start", "status": 200, "headers": [_JSON, *headers]})
+            await _send_part(send, opening, first)
+            async for chunk in chunks:
+                if watch.gone:
+                    return False
+                if len(chunk) > len(EMPTY):
+                    await _send_part(send, b",", chunk)
+            await send({"type": "http.response.body", "body": closing, "more_body": False})
+            return not watch.gone
 
 
-async def _start(send: Send, headers: Headers) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [_JSON, *headers]})
+async def _first(chunks: AsyncIterator[bytes], ended: Callable[[], bool]) -> tuple[bytes, bool]:
+    """Return the first chunk with anything in it, and whether it is known to be all."""
+    while not ended():
+        chunk = await anext(chunks, None)
+        if chunk is None:
+            break
+        if len(chunk) > len(EMPTY):
+            return chunk, ended()
+    return EMPTY, True
+
+
+async def _send_part(send: Send, before: bytes, chunk: bytes) -> None:
+    body = b"".join((before, memoryview(chunk)[1:-1]))
+    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 @asynccontextmanager

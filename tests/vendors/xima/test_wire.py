@@ -105,7 +105,7 @@ async def tenant_of(archive: Archive, name: str = "acme-ns") -> Tenant:
 
 async def served(archive: Archive, tenant: Tenant) -> list[XimaRecording]:
     names = {tenant.id: tenant.name}
-    chunks = archive.find([Scope(tenant.id)], ALWAYS, wire.RECORDING_COLUMNS, lambda rows: rows)
+    chunks = archive.find([Scope(tenant.id)], ALWAYS, (*wire.RECORDING_COLUMNS, "tenant"), lambda rows: rows)
     return [record async for rows in chunks for record in wire.recordings_of(rows, names)]
 
 

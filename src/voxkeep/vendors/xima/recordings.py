@@ -21,6 +21,8 @@ from voxkeep.web.lists import send_json_array
 NESTED_COLUMNS = ("call", "started_at", "id", "vendor_key", *wire.RECORDING_COLUMNS)
 """The call's id, then what a row of `Archive.find` has."""
 
+SEVERAL_COLUMNS = (*wire.RECORDING_COLUMNS, "tenant")
+
 TOO_OFTEN = "Requests of this tenant come too often"
 
 _START_AND_KEY = attrgetter("startTime", "recordingKey")
@@ -39,22 +41,28 @@ class Lists:
         """GET recordings: the recordings that started in the range, by start and then key."""
         parts = request.parts(Permission.RECORDINGS_LIST)
         times = await self._admitted_times(request, Action.LIST)
-        names = {tenant.id: tenant.name for tenant in request.tenants}
-        shape = partial(_records, names=names)
-        chunks = self._archive.find(parts, times, wire.RECORDING_COLUMNS, shape)
-        await send_json_array(request.send, chunks, receive=request.receive)
+        names = _names(request)
+        if len(parts) == 1:
+            shape = partial(_records, tenant=names[parts[0].tenant])
+            found = self._archive.find(parts, times, wire.RECORDING_COLUMNS, shape)
+        else:
+            found = self._archive.find(parts, times, SEVERAL_COLUMNS, partial(_records, tenant=names))
+        await send_json_array(request.send, found, receive=request.receive, ended=lambda: found.ended)
 
     async def calls(self, request: Request) -> None:
         """GET call-recording-info: the calls that started in the range, each with its recordings."""
         parts = request.parts(Permission.CALLS_LIST)
         times = await self._admitted_times(request, Action.LIST_CALLS)
-        names = {tenant.id: tenant.name for tenant in request.tenants}
-        chunks = self._calls(parts, times, names)
-        await send_json_array(request.send, chunks, receive=request.receive, name=self._envelope)
+        found = self._archive.find_calls(parts, times, wire.CALL_COLUMNS, list)
+        chunks = self._calls(parts, found, _names(request))
+        whole, name = (lambda: found.ended), self._envelope
+        await send_json_array(request.send, chunks, receive=request.receive, name=name, ended=whole)
 
-    async def _calls(self, parts: list[Part], times: TimeRange, names: Mapping[TenantId, str]) -> AsyncIterator[bytes]:
+    async def _calls(
+        self, parts: list[Part], found: AsyncIterator[list[Row]], names: Mapping[TenantId, str]
+    ) -> AsyncIterator[bytes]:
         restricted = {part.tenant for part in parts if part.visibility.agents or part.visibility.skills}
-        async for rows in self._archive.find_calls(parts, times, wire.CALL_COLUMNS, list):
+        async for rows in found:
             calls = wire.calls_of(rows, names)
             recordings = await self._of_calls(parts, rows, names)
             for row, call in zip(rows, calls, strict=True):
@@ -72,7 +80,7 @@ class Lists:
         for part in parts:
             ids = [row[1] for row in calls if row[-1] == part.tenant]
             rows = await self._archive.of_calls(part, ids, NESTED_COLUMNS)
-            records = wire.recordings_of([row[1:] for row in rows], names)
+            records = wire.recordings_of([row[1:] for row in rows], names[part.tenant])
             for row, record in zip(rows, records, strict=True):
                 found.setdefault(row[0], []).append(record)
         return found
@@ -90,8 +98,12 @@ class Lists:
         return times
 
 
-def _records(rows: list[Row], names: Mapping[TenantId, str]) -> bytes:
-    records = wire.recordings_of(rows, names)
+def _names(request: Request) -> dict[TenantId, str]:
+    return {tenant.id: tenant.name for tenant in request.tenants}
+
+
+def _records(rows: list[Row], tenant: str | Mapping[TenantId, str]) -> bytes:
+    records = wire.recordings_of(rows, tenant)
     if wire.derives_keys(rows):
         records.sort(key=_START_AND_KEY)
     return _encode(records)

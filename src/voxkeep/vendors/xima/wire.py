@@ -8,7 +8,6 @@ Lists are turned from rows into answers column by column: 300,000 rows must not 
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import repeat
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
-from voxkeep.archive.model import OWN, Call, Recording, State, display_name
+from voxkeep.archive.model import OWN, Call, Recording, State
 from voxkeep.archive.rows import extra_of
 from voxkeep.archive.streams import HIDDEN
 from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId, recording_key, uuid7
@@ -95,10 +94,9 @@ class XimaCall(Struct):
 
 RECORDING_COLUMNS = (
     "vendor", "call_key", "duration_ms", "opus_bytes", "event_id", "system_id", "state", "calling_party",
-    "receiving_party", "source_tenant", "tag", "direction", "skill", "agent_name", "agent_extension", "extra",
-    "tenant",
+    "receiving_party", "source_tenant", "tag", "direction", "skill", "agent", "extra",
 )  # fmt: skip
-"""What is asked of `Archive.find`; its rows begin with started_at, id and vendor_key."""
+"""What is asked of `Archive.find` (and `tenant` last, of several); its rows begin with started_at, id, vendor_key."""
 
 CALL_COLUMNS = (
     "reference", "number", "ended_at", "direction", "source_tenant", "caller_name", "dialled_number",
@@ -125,17 +123,19 @@ class _Words(dict[T, str]):
 
 
 MOST_WORDS = 100_000
-_agents: _Words[tuple[str, str]] = _Words(lambda pair: display_name(*pair))
 _directions: _Words[str] = _Words(lambda ours: DIRECTIONS.get(ours, ours))
 _statuses = {int(state): word for state, word in STATUS_OF_STATE.items()}
 
 
-def recordings_of(rows: Sequence[Row], tenant_names: Mapping[TenantId, str]) -> list[XimaRecording]:
-    """Return rows of `Archive.find` with RECORDING_COLUMNS as Xima's records; tenants are named by `tenant_names`."""
+def recordings_of(rows: Sequence[Row], tenant: str | Mapping[TenantId, str]) -> list[XimaRecording]:
+    """Return rows of `Archive.find` with RECORDING_COLUMNS as Xima's records.
+
+    `tenant` is the name of the one tenant they are all of, or those of several: then `tenant` is their last column.
+    """
     if not rows:
         return []
     (starts, ids, keys, vendors, call_keys, durations, opus, events, systems, states, calling, receiving,
-     sources, tags, directions, skills, names, extensions, extras, tenants) = zip(*rows, strict=True)  # fmt: skip
+     sources, tags, directions, skills, agents, extras, *tenants) = zip(*rows, strict=True)  # fmt: skip
     made = list(
         map(
             XimaRecording,
@@ -149,11 +149,11 @@ def recordings_of(rows: Sequence[Row], tenant_names: Mapping[TenantId, str]) -> 
             _status_column(states, opus),
             calling,
             receiving,
-            _tenant_column(sources, tenants, tenant_names),
+            _tenant_column(sources, tenant, *tenants),
             tags,
             map(_directions.__getitem__, directions),
             skills,
-            map(_agents.__getitem__, zip(names, extensions, strict=True)),
+            agents,
         )
     )
     _overlay(made, extras)
@@ -220,10 +220,12 @@ def _status_column(states: Sequence[int], opus: Sequence[int | None]) -> Iterabl
     ]
 
 
-def _tenant_column(sources: Sequence[str], tenants: Sequence[TenantId], names: Mapping[TenantId, str]) -> Iterable[str]:
-    if len(set(tenants)) == 1 and not any(sources):
-        return repeat(names[tenants[0]], len(tenants))
-    return [source or names[tenant] for source, tenant in zip(sources, tenants, strict=True)]
+def _tenant_column(
+    sources: Sequence[str], tenant: str | Mapping[TenantId, str], tenants: Sequence[TenantId] = ()
+) -> Iterable[str]:
+    """Return the names of tenants: the vendor's own where it differs, else ours."""
+    ours = [tenant] * len(sources) if isinstance(tenant, str) else [tenant[each] for each in tenants]
+    return [source or name for source, name in zip(sources, ours, strict=True)] if any(sources) else ours
 
 
 def _overlay(made: Sequence[Struct], extras: Sequence[str | None]) -> None:
