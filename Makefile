@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL = $(PIP) install --require-hashes --requirement
 DEMO_OPTIONS ?=
 
-.PHONY: setup setup-dev setup-bench system-packages demo test check bench lock clean
+.PHONY: setup setup-dev setup-bench system-packages system-packages-bench demo test check bench lock clean
 
 setup: $(VENV)/.run
 setup-dev: $(VENV)/.dev
@@ -32,9 +32,12 @@ $(VENV)/.bench: requirements/bench.lock $(VENV)/.dev
 	$(INSTALL) requirements/bench.lock
 	touch $@
 
-# Real components the tests use beside the wheels. Only root can install them; without them the tests skip by name.
+# Real components the tests and benchmarks use beside the wheels. Only root can install them.
 system-packages:
-	@tools/install_debian_packages.sh
+	@tools/install_debian_packages.sh tools/debian-packages.txt
+
+system-packages-bench:
+	@tools/install_debian_packages.sh tools/debian-packages-bench.txt
 
 demo: setup
 	$(BIN)/voxkeep demo $(DEMO_OPTIONS)
@@ -48,7 +51,7 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup-bench system-packages
+bench: setup-bench system-packages-bench
 	$(BIN)/python -m bench
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

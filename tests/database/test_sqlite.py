@@ -113,3 +113,30 @@ async def test_a_write_whose_asker_left_is_still_kept(tmp_path: Path) -> None:
 
 def test_placeholders_are_numbered_for_sqlite() -> None:
     assert numbered("a = $1 AND b > $12 AND c = $1") == "a = ?1 AND b > ?12 AND c = ?1"
+
+
+async def test_the_database_is_its_owners_alone(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "x.db")
+    await database.define("CREATE TABLE t (a)")
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert len(list(tmp_path.iterdir())) == 3
+    await database.close()
+
+
+async def test_writes_that_meet_another_process_writing_all_fail_after_one_wait(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "x.db", busy_timeout_ms=50)
+    await database.define("CREATE TABLE t (a)")
+    other = apsw.Connection(str(tmp_path / "x.db"))
+    other.execute("BEGIN IMMEDIATE")
+    begun = []
+
+    async def work(transaction: Transaction) -> None:
+        begun.append(await transaction.execute("INSERT INTO t VALUES (1)"))
+
+    outcomes = await asyncio.gather(*(database.write(work) for _ in range(20)), return_exceptions=True)
+    assert {type(each) for each in outcomes} == {DatabaseError}
+    assert begun == []
+    other.execute("ROLLBACK")
+    other.close()
+    await database.write(work)
+    await database.close()

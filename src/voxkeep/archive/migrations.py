@@ -1,7 +1,7 @@
 """The archive's tables.
 
 Recordings and calls are clustered on (tenant, started_at, id): a warm range of 300,000 rows scans in 59 ms, against
-286 ms through a secondary index.
+286 ms through a secondary index. What lists show stands first in a row, so that a scan need not look further.
 """
 
 from voxkeep.database import Migrations
@@ -26,17 +26,16 @@ CREATE UNIQUE INDEX calls_vendor_key ON calls (tenant, vendor, vendor_key);
 
 CREATE TABLE recordings (
     tenant {big} NOT NULL, started_at {big} NOT NULL, id {bytes} NOT NULL,
-    duration_ms {big} NOT NULL, ended_at {big} NOT NULL,
-    vendor TEXT NOT NULL, vendor_key TEXT NOT NULL, source_tenant TEXT NOT NULL,
-    call {bytes} NOT NULL, call_key TEXT NOT NULL, state {big} NOT NULL, direction TEXT NOT NULL,
-    calling_party TEXT NOT NULL, receiving_party TEXT NOT NULL,
+    vendor TEXT NOT NULL, vendor_key TEXT NOT NULL, call_key TEXT NOT NULL, duration_ms {big} NOT NULL,
+    opus_bytes {big}, event_id {big} NOT NULL, system_id {big} NOT NULL, state {big} NOT NULL,
+    calling_party TEXT NOT NULL, receiving_party TEXT NOT NULL, source_tenant TEXT NOT NULL, tag TEXT NOT NULL,
+    direction TEXT NOT NULL, skill TEXT NOT NULL, agent TEXT NOT NULL, extra TEXT,
+    call {bytes} NOT NULL, ended_at {big} NOT NULL,
     caller_number TEXT NOT NULL, dialled_number TEXT NOT NULL,
-    agent TEXT NOT NULL, agent_extension TEXT NOT NULL, agent_login TEXT NOT NULL,
-    skill TEXT NOT NULL, skill_id TEXT NOT NULL,
-    event_id {big} NOT NULL, system_id {big} NOT NULL, tag TEXT NOT NULL, opus_bytes {big},
+    agent_extension TEXT NOT NULL, agent_login TEXT NOT NULL, skill_id TEXT NOT NULL,
     audio_name TEXT, audio_bytes {big}, audio_sha256 TEXT, container TEXT, codec TEXT,
     channels {big}, sample_rate {big}, samples {big}, health {big},
-    kept_at {big} NOT NULL, removed_at {big}, extra TEXT,
+    kept_at {big} NOT NULL, removed_at {big},
     PRIMARY KEY (tenant, started_at, id)
 ) {clustered};
 CREATE UNIQUE INDEX recordings_id ON recordings (tenant, id);

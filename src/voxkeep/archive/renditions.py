@@ -13,11 +13,10 @@ from voxkeep.archive.intake import Intake
 from voxkeep.archive.model import Recording, Rendition
 from voxkeep.archive.rows import recording_of
 from voxkeep.archive.units import EpochMs, now_ms
-from voxkeep.audio.errors import AudioError
 from voxkeep.audio.probe import AudioFacts
 from voxkeep.audio.render import Form, is_form, render
 from voxkeep.database import Database, Row, Transaction
-from voxkeep.vault import ObjectMissing, Reader, Vault, VaultError
+from voxkeep.vault import Reader, Vault, VaultError
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +123,7 @@ class Renditions:
         recording = recording_of(found[0])
         try:
             await self.make(recording, Form(form))
-        except (AudioError, AudioMissing, AudioNotReady, ObjectMissing) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever ails one job, it waits its time and the others go on
             await self._alarms.sound(alarms.RENDITION_FAILED, tenant, str(recording.id))
             wait = RETRY_MS[min(attempts, len(RETRY_MS) - 1)]
             await self._postpone(job, EpochMs(now_ms() + wait), str(error))

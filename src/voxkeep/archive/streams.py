@@ -35,8 +35,7 @@ def settle(rows: list[Row], *, ended: bool) -> tuple[list[Row], list[Row]]:
         while cut and rows[cut - 1][0] == last:
             cut -= 1
         rows, rest = rows[:cut], rows[cut:]
-    starts = list(map(_start, rows))
-    if len(set(starts)) != len(starts):
+    if len(set(map(_start, rows))) != len(rows):
         rows.sort(key=_start_and_key)
     return rows, rest
 

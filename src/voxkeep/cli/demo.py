@@ -9,6 +9,7 @@ from msgspec.structs import asdict, replace
 from rich.progress import Progress
 
 from voxkeep.access import Access
+from voxkeep.archive import Archive
 from voxkeep.cli.common import DATA_DEFAULT, USAGE, Data, Failure, Json, archive_at, err, out, print_json, run
 from voxkeep.demo.build import ENVIRONMENT, Demo, DemoError, Plan, build, claim
 from voxkeep.server.serve import serve, set_up_logging
@@ -46,19 +47,22 @@ def command(
 
 async def _demo(home: Path, plan: Plan, host: str, port: int, *, tell_json: bool) -> None:
     try:
-        lock = claim(home)
+        with claim(home):
+            async with archive_at(home, create=True) as archive:
+                access = Access(archive.database, archive.settings, archive.tenants)
+                made = await _build(archive, access, plan)
+                settings = replace(archive.settings.server, host=host, port=port)
+                await serve(archive, access, settings, _teller(home, made, tell_json=tell_json))
     except DemoError as error:
         raise Failure(str(error), USAGE) from error
-    with lock:
-        async with archive_at(home, create=True) as archive:
-            access = Access(archive.database, archive.settings, archive.tenants)
-            with Progress(console=err, transient=True) as progress:
-                task = progress.add_task("making the sample calls")
-                made = await build(
-                    archive, access, plan, lambda done, total: progress.update(task, completed=done, total=total)
-                )
-            settings = replace(archive.settings.server, host=host, port=port)
-            await serve(archive, access, settings, _teller(home, made, tell_json=tell_json))
+
+
+async def _build(archive: Archive, access: Access, plan: Plan) -> Demo:
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("making the sample calls")
+        return await build(
+            archive, access, plan, lambda done, total: progress.update(task, completed=done, total=total)
+        )
 
 
 def _teller(home: Path, made: Demo, *, tell_json: bool) -> Callable[[str], None]:

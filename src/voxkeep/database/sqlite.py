@@ -109,6 +109,11 @@ class SqliteDatabase:
         self._path = path
         self._busy_timeout_ms = busy_timeout_ms
         self._group_commit = group_commit
+        try:
+            # the write-ahead log takes over the mode
+            path.touch(mode=0o600)
+        except OSError as error:
+            raise DatabaseError(f"{path.name}: {error.strerror}") from error
         self._connections: list[apsw.Connection] = []
         self._loops = Loops()
         self._writer = self._connect()
@@ -215,8 +220,10 @@ class SqliteDatabase:
             self._commit_together(group)
         except apsw.Error as error:
             self._roll_back()
-            if len(group) == 1:
-                group[0].error = _failure(error)
+            if len(group) == 1 or isinstance(error, apsw.BusyError):
+                # another process holds the database: each of them would wait for it as long again
+                for job in group:
+                    job.error = _failure(error)
                 return
             # one of them broke the whole transaction (disk full, I/O): alone, each meets only its own fate
             for job in group:

@@ -2,13 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from voxkeep.archive import Archive
-from voxkeep.archive.errors import ArchiveError
-from voxkeep.database import DatabaseError
-from voxkeep.vault import VaultError
 
 IDLE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -27,15 +24,27 @@ async def background(archive: Archive) -> AsyncIterator[None]:
 
 
 async def _run(archive: Archive) -> None:
+    await _attempt(archive, _sweep)
+    while True:
+        if not await _attempt(archive, _due):
+            await asyncio.sleep(IDLE_SECONDS)
+
+
+async def _attempt(archive: Archive, work: Callable[[Archive], Awaitable[int]]) -> int:
+    try:
+        return await work(archive)
+    except Exception:
+        # the loop's edge: the jobs are rows, still there when the disk or the database is well again
+        _log.exception("background work failed and will be tried again")
+        return 0
+
+
+async def _sweep(archive: Archive) -> int:
     swept = await archive.sweep()
     if swept:
         _log.warning("%d half-written files of an earlier run were removed", swept)
-    while True:
-        try:
-            done = await archive.renditions.make_due() + await archive.free_due()
-        except (ArchiveError, DatabaseError, VaultError):
-            # the jobs are rows: they are still there when the disk or the database is well again
-            _log.exception("background work failed and will be tried again")
-            done = 0
-        if not done:
-            await asyncio.sleep(IDLE_SECONDS)
+    return swept
+
+
+async def _due(archive: Archive) -> int:
+    return await archive.renditions.make_due() + await archive.free_due()
