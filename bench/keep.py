@@ -1,7 +1,8 @@
-"""Keeping audio durably: `Archive.stage` and `keep` by eight writers, beside the peer's and beside no durability."""
+"""Keeping audio durably: `Archive.stage` and `keep`, beside the peer, and beside bare loops with and without fsync."""
 
 import asyncio
 import hashlib
+import os
 import random
 import sqlite3
 import statistics
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import uvloop
 from sqlalchemy.orm import sessionmaker
 
 from bench.data import FIRST, FOLDER, TENANT, new_tenant, opened
@@ -24,6 +26,9 @@ from voxkeep.audio.probe import AudioFacts
 
 FILE_BYTES = 200_000
 WRITERS = 8
+"""Threads that write: the vault's, and as many of the peer."""
+IN_FLIGHT = 32
+"""Keeps under way at once, so that a commit is shared by about so many."""
 FACTS = AudioFacts("ogg", "opus", 1, 8_000, 1_600_000)
 SPACING_MS = 11_000
 
@@ -36,13 +41,17 @@ def run(options: Options) -> Section:
     FOLDER.mkdir(exist_ok=True)
     body = random.Random(1).randbytes(FILE_BYTES)
     rates: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder, asyncio.Runner() as runner:
+    with (
+        tempfile.TemporaryDirectory(dir=FOLDER) as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         ours = Ours(Path(folder, "ours"), runner, body)
         sides: dict[str, Side] = {
             "ours": ours.keep,
             "peer": Peer(Path(folder, "peer"), body, 1).keep,
             "peer, writers": Peer(Path(folder, "peers"), body, WRITERS).keep,
             "loop": Loop(Path(folder, "loop"), body).keep,
+            "floor": Floor(Path(folder, "floor"), body).keep,
         }
         with on_core(SERVER_CORE):
             for turn in range(options.pick(7, 1) + 1):
@@ -57,10 +66,13 @@ def run(options: Options) -> Section:
         title="Keeping audio durably",
         what=(
             f"Files of {FILE_BYTES // 1000} KB that are in memory and probed already, on one core, in one process. "
-            f"Ours: {WRITERS} tasks through `Archive.stage` and `Archive.keep`: SHA-256, fsync of file and folder, "
-            "then recording, call and change entry in a commit shared by up to 32. Peer: SHA-256, file written and "
+            f"Ours: {IN_FLIGHT} at once through `Archive.stage` and `Archive.keep`, which write by {WRITERS} threads: "
+            "SHA-256, fsync of file and folder, then recording, call and change entry in a commit shared by up to 32. "
+            "Peer: SHA-256, file written and "
             "renamed without fsync, one durable ORM commit each; by one thread and by as many as ours, the faster "
-            "counts. Loop: SHA-256, file written and renamed, row in SQLite with `synchronous = OFF`; nothing durable."
+            "counts. Loop: SHA-256, file written and renamed, row in SQLite with `synchronous = OFF`; nothing durable. "
+            "Durable loop: the same for 32 files, then an fsync of each, of the folder, and one durable commit: what "
+            "durability costs on this disk when nothing else is done."
         ),
         data=f"{files} files a round, on the disk this page was written on",
         figures=[
@@ -68,6 +80,9 @@ def run(options: Options) -> Section:
             shown("peer, one writer, files/s", statistics.median(rates["peer"])),
             shown(f"peer, {WRITERS} writers, files/s", statistics.median(rates["peer, writers"])),
             shown("loop without durability, files/s", statistics.median(rates["loop"])),
+            shown("durable loop, files/s", statistics.median(rates["floor"])),
+            shown("durable loop to the loop", median_ratio(rates["floor"], rates["loop"]), "{:.0%}"),
+            shown("ours to the durable loop", median_ratio(rates["ours"], rates["floor"]), "{:.0%}"),
             at_least("ours to the peer", median_ratio(rates["ours"], rates[best]), 2, "{:.1f} x"),
             at_least("ours to the loop", median_ratio(rates["ours"], rates["loop"]), 0.7, "{:.0%}"),
         ],
@@ -108,7 +123,7 @@ class Ours:
             for number in numbers:
                 await self._one(number)
 
-        await asyncio.gather(*(writer() for _ in range(WRITERS)))
+        await asyncio.gather(*(writer() for _ in range(IN_FLIGHT)))
 
     async def _one(self, number: int) -> None:
         start = _start(number)
@@ -180,3 +195,36 @@ class Loop:
             row = (key, start, len(self._body), hashlib.sha256(self._body).hexdigest())
             self._connection.execute("INSERT INTO files VALUES (?, ?, ?, ?)", row)
         return time.perf_counter() - begun
+
+
+class Floor(Loop):
+    """What durability alone takes: groups of files that share one flush of the folder and one commit."""
+
+    def __init__(self, root: Path, body: bytes) -> None:
+        super().__init__(root, body)
+        self._connection.execute("PRAGMA synchronous = FULL")
+
+    def keep(self, first: int, count: int) -> float:
+        begun = time.perf_counter()
+        for group in range(first, first + count, IN_FLIGHT):
+            self._group(range(group, min(group + IN_FLIGHT, first + count)))
+        return time.perf_counter() - begun
+
+    def _group(self, numbers: range) -> None:
+        folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+        open_files, rows = [], []
+        for number in numbers:
+            key = f"key-{number}"
+            descriptor = os.open(self._root / f"{key}.part", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.write(descriptor, self._body)
+            open_files.append((descriptor, key))
+            rows.append((key, _start(number), len(self._body), hashlib.sha256(self._body).hexdigest()))
+        for descriptor, key in open_files:
+            os.fsync(descriptor)
+            os.close(descriptor)
+            (self._root / f"{key}.part").rename(self._root / f"{key}.ogg")
+        os.fsync(folder)
+        os.close(folder)
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
+        self._connection.execute("COMMIT")

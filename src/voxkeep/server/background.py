@@ -33,7 +33,7 @@ async def _run(archive: Archive) -> None:
 async def _attempt(archive: Archive, work: Callable[[Archive], Awaitable[int]]) -> int:
     try:
         return await work(archive)
-    except Exception:
+    except Exception:  # noqa: BLE001 -- see below
         # the loop's edge: the jobs are rows, still there when the disk or the database is well again
         _log.exception("background work failed and will be tried again")
         return 0
