@@ -10,6 +10,8 @@ from voxkeep.web.errors import send_json
 from voxkeep.web.headers import Headers
 
 EMPTY = b"[]"
+PIECE_BYTES = 96 * 1024
+"""The server copies every message; what it needs for one of this size it has at hand, a larger one is mapped anew."""
 _JSON = (b"content-type", b"application/json")
 
 
@@ -32,7 +34,7 @@ async def send_json_array(
     chunk: what fails before it can still be answered with a proper error. What fails later is raised on, and the
     server aborts the connection, so that half a list never parses. With `receive` a client that leaves ends the scan
     early. `ended` may tell that nothing follows the chunk given last: a list of one chunk is then one message with
-    its length. Gives whether the list was sent whole. One message per non-empty chunk.
+    its length. Gives whether the list was sent whole.
     """
     opening, closing = (b"[", b"]") if name is None else (b'{"%b":[' % name.encode("ascii"), b"]}")
     async with _closing(chunks):
@@ -64,8 +66,12 @@ async def _first(chunks: AsyncIterator[bytes], ended: Callable[[], bool]) -> tup
 
 
 async def _send_part(send: Send, before: bytes, chunk: bytes) -> None:
-    body = b"".join((before, memoryview(chunk)[1:-1]))
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+    """Send a chunk with `before` in place of its opening bracket, and without its closing one, in a few pieces."""
+    inside = memoryview(chunk)[1:-1]
+    for start in range(0, len(inside), PIECE_BYTES):
+        body = b"".join((before, inside[start : start + PIECE_BYTES]))
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        before = b""
 
 
 @asynccontextmanager
