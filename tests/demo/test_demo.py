@@ -32,7 +32,7 @@ from voxkeep.settings import Settings
 
 END = EpochMs(1_790_000_000_000 // DAY_MS * DAY_MS)
 ACME = TenantId(1)
-LISTED = ("duration_ms", "state", "agent_name", "skill", "opus_bytes", "direction", "calling_party", "tag")
+LISTED = ("duration_ms", "state", "agent", "skill", "opus_bytes", "direction", "calling_party", "tag")
 
 
 def made(seed: int = 1, end: EpochMs = END, days: int = 5, recordings: int = 60) -> list[Sample]:
