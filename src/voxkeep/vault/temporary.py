@@ -58,6 +58,12 @@ class Temporary:
         self._hash.update(block)
         self.size += len(block)
 
+    def hasten(self) -> None:
+        """Have the disk begin with what was written, so that there is less to wait for when it must be durable."""
+        # that is what Linux does on this advice with pages that are not written yet; not every system has it
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def check(self, length: int | None) -> None:
         """Raise LengthMismatch unless `length` bytes, when they were announced, have come."""
         if length is not None and length != self.size:
