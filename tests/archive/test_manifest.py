@@ -153,7 +153,7 @@ def test_a_recording_takes_every_field_under_its_name() -> None:
     made = recording_of(line, ACME, FACTS, "sha")
     assert {name: getattr(made, name) for name in PLAIN} == given_fields
     assert (made.vendor, made.vendor_key, made.tenant, made.started_at, made.duration_ms) == ("import", "k", 1, 5, 2000)
-    assert made.extra == {"x": 1}
+    assert made.extra == {"import": {"x": 1}}
     assert uuid7_time(made.id) == 5
 
 
@@ -161,7 +161,7 @@ def test_the_length_is_the_audios_and_what_the_metadata_said_is_kept_beside() ->
     assert recording_of(parse(raw(duration_ms=2000)), ACME, FACTS, "sha").extra == {}
     made = recording_of(parse(raw(duration_ms=9000)), ACME, FACTS, "sha")
     assert made.duration_ms == 2000
-    assert made.extra == {"import": {"duration_ms": 9000}}
+    assert made.extra == {"import": {"stated_duration_ms": 9000}}
 
 
 def test_without_a_key_identity_is_the_audio_and_the_start() -> None:
@@ -185,3 +185,21 @@ def test_a_call_spans_what_the_line_says_or_else_the_recording() -> None:
     assert made is not None
     assert (made.started_at, made.ended_at) == (1, 9000)
     assert made.key == f"{made.id}-1-9000"
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"call_started_at": "2030-01-01T00:00:00Z"}, "call_started_at"), ({"call_ended_at": 5}, "call_ended_at")],
+)
+def test_a_call_that_would_end_before_it_begins_is_refused_by_the_given_field(
+    given: dict[str, Any], field: str
+) -> None:
+    line = parse(raw(call="c", **given))
+    with pytest.raises(BadLine) as refused_line:
+        call_of(line, recording_of(line, ACME, FACTS, "sha"))
+    assert refused_line.value.field == field
+
+
+def test_no_line_speaks_for_a_vendor() -> None:
+    made = recording_of(parse(raw(extra={"xima": {"size": "big"}})), ACME, FACTS, "sha")
+    assert made.extra == {"import": {"xima": {"size": "big"}}}

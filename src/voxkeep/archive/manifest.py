@@ -19,6 +19,8 @@ from voxkeep.archive.model import IMPORTED, Call, Recording
 from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId, call_key, uuid7
 from voxkeep.audio.probe import AudioFacts
 
+STATED_DURATION = "stated_duration_ms"
+"""Where a duration is kept that the audio does not have."""
 LATEST = EpochMs(7_258_118_400_000)
 """2200-01-01: later is absurd."""
 FIELD = re.compile(r"`\$\.?([^`\[]*)")
@@ -121,9 +123,10 @@ def moment(value: int | str, name: str) -> EpochMs:
 def recording_of(line: Line, tenant: TenantId, facts: AudioFacts, sha256: str) -> Recording:
     """Return the recording that a line tells of, with the length its audio really has."""
     started_at = moment(line.started_at, "started_at")
-    extra = dict(line.extra)
+    # under our own name: no line may speak for a vendor
+    free = dict(line.extra)
     if line.duration_ms is not None and line.duration_ms != facts.duration_ms:
-        extra[IMPORTED] = {"duration_ms": line.duration_ms}
+        free[STATED_DURATION] = line.duration_ms
     return Recording(
         tenant=tenant,
         id=RecordingId(uuid7(started_at)),
@@ -131,19 +134,22 @@ def recording_of(line: Line, tenant: TenantId, facts: AudioFacts, sha256: str) -
         duration_ms=DurationMs(facts.duration_ms),
         vendor=IMPORTED,
         vendor_key=line.key or f"{sha256}-{started_at}",
-        extra=extra,
+        extra={IMPORTED: free} if free else {},
         **{name: getattr(line, name) for name in PLAIN},
     )
 
 
 def call_of(line: Line, recording: Recording) -> Call | None:
-    """Return the call that a line names, or None when it names none."""
+    """Return the call that a line names, or None when it names none. Raises BadLine when its times cannot be."""
     if line.call is None:
         return None
     started_at = (
         recording.started_at if line.call_started_at is None else moment(line.call_started_at, "call_started_at")
     )
     ended_at = recording.ended_at if line.call_ended_at is None else moment(line.call_ended_at, "call_ended_at")
+    if ended_at < started_at:
+        given = "call_started_at" if line.call_ended_at is None else "call_ended_at"
+        raise BadLine(given, "the call would end before it begins")
     identity = CallId(uuid7(started_at))
     return Call(
         tenant=recording.tenant,

@@ -132,13 +132,15 @@ class Harvest:
         return ask
 
     async def _not_listed(self, window: Window, error: VendorFailure) -> None:
-        self._report.not_listed_span(window, error.reason)
+        if isinstance(error, Refused):
+            self._refuse(error)
+        self._report.not_listed_span(window, self._report.stopped or error.reason)
         if isinstance(error, BadAnswer):
             await self._put_away(error)
         self._unanswered += 1
         if isinstance(error, Refused):
-            self._refuse(error)
-        elif self._patience.is_long(error) or self._unanswered >= MOST_FAILURES_IN_A_ROW:
+            return
+        if self._patience.is_long(error) or self._unanswered >= MOST_FAILURES_IN_A_ROW:
             self._report.stopped = f"the vendor cannot be asked now: {error.reason}"
 
     def _refuse(self, error: Refused) -> None:
@@ -245,7 +247,7 @@ class Harvest:
             return
         except VendorFailure as error:
             ending, reason = Ending.FAILED, error.reason
-            evidence = await self._understand(error, item.evidence)
+            evidence = await self._understand(error, item)
         except (VaultError, DatabaseError, OSError) as error:
             # a fault of this one file or row, told in the report: the others go on
             ending, reason = Ending.FAILED, f"could not be kept: {error}"
@@ -280,7 +282,7 @@ class Harvest:
             case Ready():
                 return await self._bring(now, evidence, looked_again=True)
 
-    async def _understand(self, error: VendorFailure, evidence: str) -> str:
+    async def _understand(self, error: VendorFailure, item: Item) -> str:
         """Draw the consequences of a failure for the rest of the run; returns the evidence to remember."""
         self._unanswered = self._unanswered + 1 if isinstance(error, ComeBackLater) else 0
         if isinstance(error, Refused):
@@ -292,8 +294,8 @@ class Harvest:
         elif isinstance(error, Doubtful):
             return error.sha256
         elif isinstance(error, BadAnswer):
-            if error.sha256 != evidence:
-                await self._put_away(error)
+            if error.sha256 != item.evidence:
+                await self._put_away(error, key=item.key, start=iso(item.started_at))
             return error.sha256
         return ""
 
@@ -322,8 +324,8 @@ class Harvest:
         )
         await self._ledger.note([item])
 
-    async def _put_away(self, error: BadAnswer) -> None:
-        facts = {"source": self._config.name, "request": error.request, "reason": error.reason, **error.facts}
+    async def _put_away(self, error: BadAnswer, **about: str) -> None:
+        facts = {"source": self._config.name, "request": error.request, "reason": error.reason, **about, **error.facts}
         try:
             name = await self._quarantine.put(error.raw, {"at": iso(now_ms()), **facts})
         except OSError as failure:

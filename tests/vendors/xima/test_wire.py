@@ -486,3 +486,23 @@ def test_the_words_held_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -
     words: wire._Words[str] = wire._Words(str.upper)
     assert [words[str(number) + "a"] for number in range(100)] == [f"{number}A" for number in range(100)]
     assert len(words) <= 12
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+names = st.sampled_from([*XimaRecording.__struct_fields__, "nosuch", "__class__"])
+
+
+@given(extra=st.dictionaries(st.just("xima") | st.text(max_size=4), json_values | st.dictionaries(names, json_values)))
+@example(extra={"xima": {"nosuch": 1}})
+@example(extra={"xima": "text"})
+@example(extra={"xima": {"size": "big", "eventId": True}})
+def test_whatever_is_kept_beside_a_recording_it_is_served_in_the_contracts_types(extra: dict[str, Any]) -> None:
+    columns = [dict.fromkeys(wire.RECORDING_COLUMNS, ""), {"extra": msgspec.json.encode(extra).decode()}]
+    numbers = dict.fromkeys(("duration_ms", "opus_bytes", "event_id", "system_id", "state"), 0)
+    row = {**columns[0], **numbers, **columns[1]}
+    (made,) = wire.recordings_of([(5, b"\0" * 16, "key", *row.values())], "acme-ns")
+    assert msgspec.convert(msgspec.to_builtins(made), XimaRecording) == made

@@ -100,13 +100,16 @@ class XimaApi:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, segments = self._route(scope)
         principal: Principal | None = None
+        tenants: list[Tenant] = []
         try:
             principal = await self._authenticate(scope)
-            tenants = await self._approved(narrowed(scope, principal, await self._access.known()))
-            await route.answer(Request(scope, receive, send, principal, tenants, segments))
+            tenants = narrowed(scope, principal, await self._access.known())
+            approved = await self._approved(tenants)
+            await route.answer(Request(scope, receive, send, principal, approved, segments))
         except HttpError as error:
             if error.status in REFUSALS and not isinstance(error, Recorded):
-                await self._record(scope, route, principal, error)
+                action = Action.AUTHENTICATE if principal is None else route.action
+                await self._record(scope, action, principal, tenants, error)
             raise
 
     def _route(self, scope: Scope) -> tuple[Route, list[str]]:
@@ -134,11 +137,14 @@ class XimaApi:
             raise ForbiddenError(NOT_ALLOWED)
         return approved
 
-    async def _record(self, scope: Scope, route: Route, principal: Principal | None, error: HttpError) -> None:
+    async def _record(
+        self, scope: Scope, action: Action, principal: Principal | None, tenants: list[Tenant], error: HttpError
+    ) -> None:
+        """Write a refusal to the audit trail, under the tenant when only one can be meant."""
         user = principal.name if principal else ""
-        action = Action.AUTHENTICATE if principal is None else route.action
-        detail = f"{error.status} {error.message}"
-        entry = AuditEntry(now_ms(), user, None, action, scope["path"], Outcome.REFUSED, detail, remote_of(scope))
+        tenant = tenants[0].id if len(tenants) == 1 else None
+        detail, remote = f"{error.status} {error.message}", remote_of(scope)
+        entry = AuditEntry(now_ms(), user, tenant, action, scope["path"], Outcome.REFUSED, detail, remote)
         await self._access.audit.record(entry)
 
     async def refuse(self, send: Send, error: HttpError) -> None:

@@ -230,10 +230,13 @@ def _tenant_column(
 
 def _overlay(made: Sequence[Struct], extras: Sequence[str | None]) -> None:
     """Put back what the vendor's own record said where the model cannot say it."""
-    for index, text in enumerate(extras):
-        if text is not None:
-            for name, value in extra_of(text).get(VENDOR, {}).items():
-                setattr(made[index], name, value)
+    for record, text in zip(made, extras, strict=True):
+        own = None if text is None else extra_of(text).get(VENDOR)
+        if isinstance(own, dict):
+            for name, value in own.items():
+                # only what `_differences` writes: a field there is, with a value of its type
+                if type(value) is type(getattr(record, name, None)):
+                    setattr(record, name, value)
 
 
 # Collecting: Xima's records -> our model
