@@ -189,7 +189,7 @@ def test_a_call_spans_what_the_line_says_or_else_the_recording() -> None:
 
 @pytest.mark.parametrize(
     ("given", "field"),
-    [({"call_started_at": "2030-01-01T00:00:00Z"}, "call_started_at"), ({"call_ended_at": 5}, "call_ended_at")],
+    [({"call_started_at": "2030-01-01T00:00:00Z"}, "call_started_at"), ({"call_ended_at": 4}, "call_ended_at")],
 )
 def test_a_call_that_would_end_before_it_begins_is_refused_by_the_given_field(
     given: dict[str, Any], field: str

@@ -269,7 +269,7 @@ def test_poor_audio_is_kept_flagged_and_can_be_heard(home: Path, folder: Path) -
         assert recording.opus_bytes == len(opus) > 0
         verify_ogg_opus(opus)
     assert kept(home)["no-bytes.wav"][0].duration_ms == 0
-    assert kept(home)["short.wav"][0].extra == {"import": {"duration_ms": 5_000}}
+    assert kept(home)["short.wav"][0].extra == {"import": {"stated_duration_ms": 5_000}}
 
 
 def test_sound_audio_has_no_flag(home: Path, folder: Path) -> None:
@@ -285,7 +285,7 @@ def test_the_fields_of_a_line_are_the_recordings(home: Path, folder: Path) -> No
     report(home, manifest(folder, line("plain.wav", call="call-1", event_id=3, extra={"crm": {"case": 5}}, **fields)))
     recording = kept(home)["plain.wav"][0]
     assert {name: getattr(recording, name) for name in fields} == fields
-    assert (recording.event_id, recording.extra) == (3, {"crm": {"case": 5}})
+    assert (recording.event_id, recording.extra) == (3, {"import": {"crm": {"case": 5}}})
 
 
 def test_a_line_without_a_tenant_needs_one_from_the_command(home: Path, folder: Path) -> None:

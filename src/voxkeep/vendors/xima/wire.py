@@ -235,7 +235,7 @@ def _overlay(made: Sequence[Struct], extras: Sequence[str | None]) -> None:
         if isinstance(own, dict):
             for name, value in own.items():
                 # only what `_differences` writes: a field there is, with a value of its type
-                if type(value) is type(getattr(record, name, None)):
+                if name in record.__struct_fields__ and type(value) is type(getattr(record, name)):
                     setattr(record, name, value)
 
 
