@@ -72,7 +72,9 @@ def run(options: Options) -> Section:
             "`voxkeep serve` runs it, with token, limits and audit. Peer: `bench/peers/fastapi_peer.py`, its token "
             "check included, over the same SQLite file. Encoded beforehand, by bare applications in uvicorn without "
             "token, limits or audit: the same rows stored as JSON texts in SQLite and read in chunks as ours, and the "
-            "same bytes in the same chunks from memory. Each server on one core, the client on the other."
+            "same bytes in the same chunks from memory. The goal of 40 % is held against the first: it is what rows "
+            "encoded beforehand cost in this archive; the second reads no rows at all and shows what the server and the "
+            "loopback can carry. Each server on one core, the client on the other."
         ),
         data=f"{options.rows:,} recordings of one tenant over 3.5 years (`bench/data.py`), in the page cache",
         figures=[*_long_figures(long), *_short_figures(short)],
@@ -88,8 +90,8 @@ def _long_figures(long: Long) -> list[Figure]:
         shown("stored as JSON texts, rows/s", statistics.median(stored)),
         shown("encoded in memory, rows/s", statistics.median(encoded)),
         at_least("ours to the peer", median_ratio(ours, peer), 15, "{:.1f} x"),
-        at_least("ours to rows stored as JSON texts", median_ratio(ours, stored), 0.4, "{:.0%}"),
-        at_least("ours to chunks encoded in memory", median_ratio(ours, encoded), 0.4, "{:.0%}"),
+        at_least("ours to rows encoded beforehand, as stored JSON texts", median_ratio(ours, stored), 0.4, "{:.0%}"),
+        shown("ours to chunks encoded in memory", median_ratio(ours, encoded), "{:.0%}"),
         at_most("first byte, ms", first, 10),
         shown("first byte of the peer, ms", statistics.median(d.first_byte_ms for d in long.downloads["fastapi"])),
         at_most("growth of the server's memory, MB", long.growth_mb, 32),
