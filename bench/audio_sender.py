@@ -71,8 +71,8 @@ def run(options: Options) -> Section:
         what=(
             f"`web/audio.py` alone under uvicorn, {CONNECTIONS} keep-alive connections over loopback; `sender-plain` "
             "is the same without zero copy; Starlette's FileResponse in the same uvicorn; nginx with one worker "
-            "(`bench/peers/nginx.conf`). At 10 MB nearly all of the time is the kernel's copying: nginx itself is not four "
-            "times as fast as FileResponse there (the table below), so that goal is out of reach for anyone."
+            "(`bench/peers/nginx.conf`). At 10 MB nearly all of the time is the kernel's copying: nginx itself is not "
+            "four times as fast as FileResponse there (the table below), so that goal is out of reach for anyone."
         ),
         data="one file of each size, in the page cache",
         figures=figures(rates, seek_rows[0]),

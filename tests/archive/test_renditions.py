@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -202,6 +203,78 @@ async def test_audio_that_is_missing_or_altered_raises_an_alarm(
     with pytest.raises(AudioMissing, match=str(kept.id)):
         await archive.open(kept, form)
     assert await alarms(archive) == [(alarm, str(kept.id))]
+
+
+@pytest.mark.parametrize("harm", [removed, longer])
+@pytest.mark.parametrize("form", [None, Form.OPUS], ids=["original", "opus"])
+async def test_audio_that_is_in_its_place_again_takes_its_alarms_back(
+    archive: Archive,
+    recording_of: Make,
+    keep: Keep,
+    clip_ogg: bytes,
+    wav: bytes,
+    form: Form | None,
+    harm: Callable[[Path], None],
+) -> None:
+    kept = (await keep(recording_of(), wav, opus=clip_ogg)).recording
+    (file,) = archive.home.glob("vault/acme/**/*.wav" if form is None else "renditions/acme/**/*.ogg")
+    content = file.read_bytes()
+    harm(file)
+    with pytest.raises(AudioMissing):
+        await archive.open(kept, form)
+    raised = await alarms(archive)
+    assert len(raised) == 1
+    # the other of the two is whole: that mends nothing
+    (await archive.open(kept, Form.OPUS if form is None else None)).close()
+    assert await alarms(archive) == raised
+    file.write_bytes(content)
+    (await archive.open(kept, form)).close()
+    assert await alarms(archive) == []
+
+
+async def test_an_alarm_from_an_earlier_start_is_taken_back_too(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    await archive.alarms.sound(AUDIO_MISSING, kept.tenant, str(kept.id))
+    await archive.alarms.sound(AUDIO_MISSING, kept.tenant, "another")
+    later = await Archive.at(archive.home, archive.settings)
+    (await later.open(kept)).close()
+    await later.close()
+    assert await alarms(archive) == [(AUDIO_MISSING, "another")]
+
+
+async def test_the_alarms_of_a_removed_recording_go_with_its_audio(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    for kind in (AUDIO_MISSING, RENDITION_FAILED):
+        await archive.alarms.sound(kind, kept.tenant, str(kept.id))
+    await archive.remove(kept.tenant, kept.id, hard=True)
+    assert await alarms(archive) == []
+
+
+async def test_a_fifo_in_the_place_of_audio_holds_nobody_up(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav)).recording
+    (file,) = archive.home.glob("vault/acme/**/*.wav")
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(AudioMissing):
+        await archive.open(kept)
+    assert await alarms(archive) == [(AUDIO_MISSING, str(kept.id))]
+
+
+async def test_what_waits_is_counted_by_tenant(
+    archive: Archive, acme: Tenant, recording_of: Make, keep: Keep, wav: bytes
+) -> None:
+    assert await archive.renditions.waiting() == {}
+    for key in ("a", "b"):
+        await keep(recording_of(key), wav)
+    assert await archive.renditions.waiting() == {acme.id: 2}
+    await archive.renditions.make_due()
+    assert await archive.renditions.waiting() == {}
 
 
 async def test_a_form_is_not_kept_for_audio_that_was_freed_meanwhile(

@@ -159,6 +159,29 @@ async def test_a_source_that_cannot_be_is_wrong_usage(ask: Ask, home: Path, chan
     assert _stored(home) == []
 
 
+@pytest.mark.parametrize("variable", [f"vk_{'a' * 43}", "eyJhbGciOi.eyJzdWIi", "1TOKEN", "A B", "A-B", "T\n", ""])
+async def test_a_token_given_as_the_name_of_a_variable_is_refused_and_not_repeated(
+    ask: Ask, home: Path, variable: str
+) -> None:
+    added = await ask(*add_words("https://acme.xima.cloud", **{"secret-env": variable}))
+    assert added.exit_code == 2
+    assert "--secret-env" in added.stderr
+    assert not variable or variable not in added.output
+    assert _stored(home) == []
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("json_too", [False, True])
+async def test_without_any_source_one_line_says_so(ask: Ask, command: str, json_too: bool) -> None:  # noqa: FBT001 -- a case
+    await ask(*add_words("https://acme.xima.cloud"))
+    await ask("remove", "acme-source")
+    asked = await ask(command, *(["--json"] if json_too else []))
+    assert asked.exit_code == 0
+    assert asked.stderr == "no sources yet: 'voxkeep collect add' sets one up\n"
+    if json_too:
+        assert json.loads(asked.stdout) == ([] if command == "check" else {"exit": 0, "sources": []})
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "x" * 64])
 async def test_a_name_that_is_no_name_is_wrong_usage(ask: Ask, name: str) -> None:
     words = add_words("https://acme.xima.cloud")

@@ -29,6 +29,7 @@ from voxkeep.audio.ogg import verify_ogg_opus
 from voxkeep.audio.render import Form
 from voxkeep.cli.common import ROOMS
 from voxkeep.cli.main import app
+from voxkeep.database import DatabaseFull
 from voxkeep.demo.clips import content as clip
 from voxkeep.settings import Settings
 
@@ -37,9 +38,9 @@ START = "2026-11-20T14:03:11.250+01:00"
 RATE = 8_000
 
 
-def tone(seconds: float = 1.0, *, channels: int = 1, level: float = 0.3) -> Samples:
+def tone(seconds: float = 1.0, *, channels: int = 1, level: float = 0.3, pitch: float = 440) -> Samples:
     """A tone of shape (channels, samples), 8 kHz."""
-    wave_ = np.sin(np.arange(int(RATE * seconds)) * 2 * np.pi * 440 / RATE)
+    wave_ = np.sin(np.arange(int(RATE * seconds)) * 2 * np.pi * pitch / RATE)
     return np.tile(np.clip(32_767 * level * wave_, -32_767, 32_767).astype(np.int16), (channels, 1))
 
 
@@ -346,11 +347,110 @@ def test_no_space_is_told_once_and_leaves_no_half_recording(
         patch.setattr(os, "write", full)
         result = ask(home, file, "--tenant", "acme", "--json")
     assert result.exit_code == 1
-    assert result.stdout == ""
+    assert result.stdout.count("\n") == 1
     assert result.stderr.count("no space is left") == 1
+    told = json.loads(result.stdout)
+    assert told["stopped"] == "no space is left for audio"
+    assert (told["imported"], told["held"]) == (0, 0)
+    assert {(each["field"], each["reason"]) for each in told["problems"]} == {("archive", told["stopped"])}
     assert audio_files(home) == {}
     assert kept(home) == {}
     assert report(home, file)["imported"] == len(KINDS)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_disk_that_fills_up_stops_the_import_with_a_report_of_what_was_done(
+    home: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    as_json: bool,  # noqa: FBT001 -- a case
+) -> None:
+    written(folder, {f"{number}.wav": wav(tone(pitch=400 + number)) for number in range(30)})
+    file = manifest(folder, *(line(f"{number}.wav") for number in range(30)))
+    real, left = os.write, [12 * len(wav(tone()))]
+
+    def filling(descriptor: int, block: bytes) -> int:
+        left[0] -= len(block)
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", filling)
+        result = ask(home, file, "--tenant", "acme", *(["--json"] if as_json else []))
+    there = kept(home)
+    assert result.exit_code == 1
+    assert 0 < len(there) < 30
+    assert "no space is left for audio" in result.stderr
+    if as_json:
+        told = json.loads(result.stdout)
+        assert told["imported"] == len(there)
+        assert told["lines"] == told["imported"] + len(told["problems"]) < 30
+    else:
+        assert f"{len(there)} imported" in result.stdout
+        assert ": archive: no space is left for audio" in result.stderr
+    assert len(audio_files(home)) == 2 * len(there)
+    assert report(home, file)["imported"] == 30 - len(there)
+
+
+def test_a_full_database_stops_the_import_with_a_report(
+    home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(folder, {"plain.wav": KINDS["plain.wav"][1]})
+
+    async def full(*_: object, **__: object) -> object:
+        raise DatabaseFull("no space is left for the database")
+
+    monkeypatch.setattr(Archive, "keep", full)
+    told = report(home, manifest(folder, line("plain.wav")), code=1)
+    (problem,) = told["problems"]
+    assert (problem["line"], problem["field"], problem["reason"]) == (1, "archive", told["stopped"])
+    assert "database" in told["stopped"]
+
+
+@pytest.mark.parametrize("name", ["pipe.wav", "/dev/zero", "calls", "folder.wav"])
+def test_what_is_no_file_is_told_at_once(home: Path, folder: Path, name: str) -> None:
+    os.mkfifo(folder / "pipe.wav")
+    (folder / "folder.wav").mkdir()
+    before = set(Path("/proc/self/fd").iterdir())
+    told = report(home, manifest(folder, {"audio": name, "started_at": START}), code=1)
+    assert told["problems"] == [{"line": 1, "field": "audio", "reason": f"{name}: not a file"}]
+    assert audio_files(home) == {}
+    assert len(set(Path("/proc/self/fd").iterdir())) <= len(before)
+
+
+def test_the_mark_before_the_first_line_is_no_part_of_it(home: Path, folder: Path) -> None:
+    written(folder, {"plain.wav": KINDS["plain.wav"][1]})
+    marked = b"\xef\xbb\xbf" + json.dumps(line("plain.wav")).encode()
+    told = report(home, manifest(folder, marked, b"\xef\xbb\xbf{}"), code=1)
+    assert (told["imported"], [problem["line"] for problem in told["problems"]]) == (1, [2])
+
+
+def test_a_manifest_may_come_through_a_pipe(home: Path, folder: Path) -> None:
+    written(folder, {"plain.wav": KINDS["plain.wav"][1]})
+    text = json.dumps({**line("plain.wav", tenant="acme"), "audio": str(folder / "calls" / "plain.wav")})
+    command = [sys.executable, "-m", "voxkeep", "import", "--manifest", "/dev/stdin", "--data", str(home), "--json"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["imported"] == 1
+
+
+def test_what_an_earlier_import_left_half_written_is_cleared_away(home: Path, folder: Path) -> None:
+    left = home / "vault" / "acme" / ".call.wav.0123abcd.part"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    assert report(home, manifest(folder, b""))["lines"] == 0
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("content", [b"RIFF\x10\x00\x00\x00WAVEjunk", b"ID3\x04junk" * 9, b"OggS" * 90, b"fLaC" * 40])
+def test_the_reason_why_audio_is_refused_does_not_show_where_the_archive_keeps_it(
+    home: Path, folder: Path, content: bytes
+) -> None:
+    written(folder, {"bad.wav": content})
+    (problem,) = report(home, manifest(folder, line("bad.wav")), code=1)["problems"]
+    assert problem["field"] == "audio"
+    for word in (str(home), "vault", ".part"):
+        assert word not in problem["reason"]
 
 
 def test_the_command_itself_speaks_one_line_of_json_and_nothing_else(home: Path, folder: Path) -> None:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from voxkeep.access import MIGRATIONS, Access, Action, Grant, Principal
 from voxkeep.archive import Archive
+from voxkeep.archive.tenants import MOST_AGENTS
 from voxkeep.archive.units import EpochMs
 from voxkeep.cli.tenant import app
 from voxkeep.settings import Settings
@@ -43,6 +44,10 @@ def test_a_tenant_is_added_and_the_archive_made(tmp_path: Path) -> None:
     assert document(home, "list") == [ADDED]
 
 
+def test_the_most_agents_that_the_help_names_are_taken(tmp_path: Path) -> None:
+    assert document(tmp_path, "add", "acme", "--agents", str(MOST_AGENTS))["agents"] == MOST_AGENTS
+
+
 def test_the_defaults_are_utc_and_limits_on(tmp_path: Path) -> None:
     added = document(tmp_path, "add", "acme")
     assert (added["zone"], added["agents"], added["limits"], added["host"]) == ("UTC", 0, True, "")
@@ -75,6 +80,7 @@ def test_what_is_not_named_stays(tmp_path: Path) -> None:
         (("add", "beta", "--egress-cap", "-1"), "--egress-cap"),
         (("add", "beta", "--egress-cap", "1" * 30), "--egress-cap"),
         (("add", "beta", "--agents", "1" * 30), "--agents"),
+        (("add", "beta", "--agents", str(MOST_AGENTS + 1)), "--agents"),
     ],
 )
 def test_what_cannot_be_is_wrong_usage_and_named(tmp_path: Path, words: tuple[str, ...], named: str) -> None:
@@ -87,10 +93,10 @@ def test_what_cannot_be_is_wrong_usage_and_named(tmp_path: Path, words: tuple[st
 
 
 @pytest.mark.parametrize("words", [("set", "nobody"), ("usage", "nobody"), ("usage", "nobody", "--reset-egress")])
-def test_an_unknown_tenant_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_an_unknown_tenant_is_wrong_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
     document(tmp_path, *ADD)
     result = ask(tmp_path, *words)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "'nobody'" in result.stderr
 
 

@@ -100,8 +100,8 @@ def test_a_token_that_is_over_is_listed_as_dead(home: Path, token: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "named"),
     [
-        (("rotate", "nobody"), 1, "'nobody'"),
-        (("revoke", "nobody"), 1, "'nobody'"),
+        (("rotate", "nobody"), 2, "'nobody'"),
+        (("revoke", "nobody"), 2, "'nobody'"),
         (("rotate", "bi", "--overlap", "a while"), 2, "'a while'"),
         (("rotate", "bi", "--expires", "-1d"), 2, "'-1d'"),
     ],

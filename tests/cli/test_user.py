@@ -73,7 +73,7 @@ def test_a_removed_user_is_gone(home: Path) -> None:
     assert document(home, "remove", "bi") == {"removed": "bi"}
     assert document(home, "list") == []
     again = ask(home, "remove", "bi")
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert "'bi'" in again.stderr
 
 
@@ -81,7 +81,7 @@ def test_a_removed_user_is_gone(home: Path) -> None:
     ("words", "code", "named"),
     [
         (("add", "bi"), 2, "--tenant"),
-        (("add", "bi", "--tenant", "nobody"), 1, "'nobody'"),
+        (("add", "bi", "--tenant", "nobody"), 2, "'nobody'"),
         (("add", "bi", "--tenant", "acme-ns", "--grant", "recordings:erase"), 2, "recordings:erase"),
         (("add", "bi", "--tenant", "acme-ns", "--expires", "soon"), 2, "'soon'"),
         (("add", "a:b", "--tenant", "acme-ns"), 2, "user:"),

@@ -1,7 +1,10 @@
 """The sample contact centre: repeatable, in its window, believable, and never laid over somebody's archive."""
 
 import asyncio
+import json
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections import Counter
@@ -12,19 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.journeys.processes import serving
 from tests.server.harness import V2, ask_at, demo_process
 
 from voxkeep.access import MIGRATIONS as ACCESS
 from voxkeep.access import Access
 from voxkeep.archive import Archive
-from voxkeep.archive.model import OWN, State
+from voxkeep.archive.archive import in_use
+from voxkeep.archive.model import OWN, Recording, State, Tenant
 from voxkeep.archive.query import Scope, TimeRange
-from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms, uuid7_time
+from voxkeep.archive.units import DAY_MS, DurationMs, EpochMs, RecordingId, TenantId, now_ms, uuid7, uuid7_time
 from voxkeep.audio.render import Form
+from voxkeep.cli.common import ROOMS, run
+from voxkeep.cli.demo import _teller
+from voxkeep.collect import SourceConfig, Sources
 from voxkeep.demo import build as build_module
-from voxkeep.demo.build import Demo, DemoError, Plan, build, claim
+from voxkeep.demo.build import Demo, DemoError, Plan, TenantAccess, build, claim
 from voxkeep.demo.clips import clips, content
 from voxkeep.demo.people import AGENTS, SKILLS, TENANTS
 from voxkeep.demo.sample import Sample, samples
@@ -252,12 +261,130 @@ def test_a_folder_in_which_a_demo_runs_is_refused(tmp_path: Path) -> None:
 
 def test_an_earlier_demo_is_cleared_away_and_settings_beside_it_stay(tmp_path: Path) -> None:
     claim(tmp_path / "demo").close()
-    for name in ("vault/acme-ns/call.wav", "renditions/x.ogg", "voxkeep.db", "voxkeep.db-wal", "voxkeep.toml"):
+    for name in ("vault/acme-ns/call.wav", "renditions/x.ogg", "demo.env", "voxkeep.toml"):
         path = tmp_path / "demo" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("old")
     claim(tmp_path / "demo").close()
-    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == ["demo.lock", "voxkeep.toml"]
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == ["demo.lock", "in-use.lock", "voxkeep.toml"]
+
+
+async def test_a_demo_of_which_only_the_beginning_was_made_is_cleared_away(tmp_path: Path) -> None:
+    claim(tmp_path).close()
+    (tmp_path / "voxkeep.db").touch()
+    claim(tmp_path).close()
+    assert not (tmp_path / "voxkeep.db").exists()
+    await (await Archive.at(tmp_path, Settings())).close()  # without the collector's tables
+    claim(tmp_path).close()
+    assert not (tmp_path / "voxkeep.db").exists()
+
+
+def test_the_locks_are_their_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "demo.lock").touch(0o644)
+    claim(tmp_path).close()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.lock")} == {0o600}
+
+
+# What somebody put into a demo
+
+
+async def a_tenant(archive: Archive) -> None:
+    await archive.tenants.add(Tenant(id=TenantId(0), name="mine"))
+
+
+async def a_recording(archive: Archive) -> None:
+    tenant = await archive.tenants.named("acme-ns")
+    identity = RecordingId(uuid7(END))
+    await archive.keep(
+        Recording(
+            tenant=tenant.id,
+            id=identity,
+            started_at=END,
+            duration_ms=DurationMs(1),
+            vendor="import",
+            vendor_key="1",
+        )
+    )
+
+
+async def a_source(archive: Archive) -> None:
+    tenant = await archive.tenants.named("acme-ns")
+    await Sources(archive.database).add(
+        SourceConfig(
+            name="mine",
+            vendor="xima",
+            url="https://acme.test",
+            tenant=tenant.id,
+            secret_env="T",
+            secret_file=None,
+            pace_seconds=None,
+            zone="UTC",
+            added_at=END,
+        )
+    )
+
+
+def originals(home: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (home / "vault").rglob("*.wav")}
+
+
+@pytest.mark.parametrize(
+    ("put", "word"), [(a_tenant, "tenants"), (a_recording, "recordings"), (a_source, "sources to collect from")]
+)
+async def test_a_demo_that_somebody_put_something_into_is_not_cleared_away(
+    tmp_path: Path, put: Callable[[Archive], Awaitable[None]], word: str
+) -> None:
+    claim(tmp_path).close()
+    archive = await Archive.at(tmp_path, Settings(), ROOMS)
+    await build(archive, Access(archive.database, archive.settings, archive.tenants), Plan(recordings=2))
+    await put(archive)
+    await archive.close()
+    before = originals(tmp_path)
+    with pytest.raises(DemoError, match=f"has {word} that are not the demo's: .*--data"):
+        claim(tmp_path)
+    assert originals(tmp_path) == before
+    archive = await Archive.at(tmp_path, Settings(), ROOMS)
+    assert len(await rows_of(archive, "acme-ns")) >= 5
+    await archive.close()
+
+
+async def test_a_demo_that_was_killed_is_cleared_away_with_what_stands_in_its_log(tmp_path: Path) -> None:
+    claim(tmp_path).close()
+    archive = await Archive.at(tmp_path, Settings(), ROOMS)
+    await build(archive, Access(archive.database, archive.settings, archive.tenants), Plan(recordings=1))
+    (tmp_path / "copy").mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(tmp_path / f"voxkeep.db{suffix}", tmp_path / "copy")
+    await a_tenant(archive)
+    (tmp_path / "later").mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(tmp_path / f"voxkeep.db{suffix}", tmp_path / "later")
+    await archive.close()
+    for name in ("copy", "later"):
+        (tmp_path / name / "demo.lock").touch()
+    claim(tmp_path / "copy").close()
+    with pytest.raises(DemoError, match="tenants"):
+        claim(tmp_path / "later")
+
+
+def test_a_demos_database_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    claim(tmp_path).close()
+    (tmp_path / "voxkeep.db").write_text("not a database, whatever it is" * 100)
+    with pytest.raises(DemoError, match="cannot be read"):
+        claim(tmp_path)
+    claimed_again = (tmp_path / "voxkeep.db").read_text()
+    assert claimed_again.startswith("not a database")
+
+
+def test_a_demo_that_is_in_use_is_not_cleared_away(tmp_path: Path) -> None:
+    claim(tmp_path).close()
+    (tmp_path / "vault").mkdir()
+    with in_use(tmp_path):
+        with pytest.raises(DemoError, match="in use"):
+            claim(tmp_path)
+        assert (tmp_path / "vault").exists()
+    claim(tmp_path).close()
+    assert not (tmp_path / "vault").exists()
 
 
 # The command
@@ -300,6 +427,63 @@ def test_the_command_starts_again_in_its_folder_and_not_twice_at_once(tmp_path: 
         window = again.window
         assert ask_at(again.port, "GET", f"{V2}/recordings?{window}", old).status == 401
         assert len(ask_at(again.port, "GET", f"{V2}/recordings?{window}", again.token("acme-ns")).json) == 6
+
+
+def voxkeep(home: Path, *words: str) -> str:
+    """Run another command on a demo's folder and return what it printed."""
+    command = [sys.executable, "-m", "voxkeep", *words, "--data", str(home)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_administration_works_beside_a_running_demo_and_server_and_a_server_keeps_a_demo_off(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    with demo_process(home, "--recordings", "2") as demo:
+        token = voxkeep(home, "user", "add", "bi", "--tenant", "acme-ns").strip()
+        assert ask_at(demo.port, "GET", f"{V2}/recordings?{demo.window}", token).status == 200
+        new = voxkeep(home, "token", "rotate", "bi").strip()
+        assert ask_at(demo.port, "GET", f"{V2}/recordings?{demo.window}", token).status == 401
+        assert "acme-ns" in voxkeep(home, "tenant", "list")
+        assert demo.end()[0] == 0
+    with serving("serve", "--data", str(home)) as server:
+        refused = run_demo(home)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "in use" in refused.stderr
+        port = int(server["url"].rpartition(":")[2])
+        records = ask_at(port, "GET", f"{V2}/recordings?{demo.window}", new).json
+        assert len(records) == 5
+        assert "bi" in voxkeep(home, "user", "list")
+
+
+def test_the_command_does_not_clear_away_what_was_imported(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    with demo_process(home, "--recordings", "1", "--speed", "2.5", "--no-live") as demo:
+        (tmp_path / "call.wav").write_bytes(content(clips()[0].wav.file))
+        line = {"audio": "call.wav", "started_at": "2026-01-01T00:00:00Z", "key": "mine", "tenant": "acme-ns"}
+        (tmp_path / "calls.jsonl").write_text(json.dumps(line))
+        assert "1 imported" in voxkeep(home, "import", "--manifest", str(tmp_path / "calls.jsonl"))
+        assert demo.end()[0] == 0
+    refused = run_demo(home)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "recordings that are not the demo's" in refused.stderr
+    assert "--data" in refused.stderr
+    assert len(list((home / "vault").rglob("mine*.wav"))) == 1
+
+
+def test_an_environment_file_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Demo((TenantAccess("acme-ns", "acme.xima.test", "vk_secret"),), "start", "end", "key")
+    ready = _teller(tmp_path / "gone", made, tell_json=True)
+
+    async def work() -> None:
+        ready("http://127.0.0.1:1")
+
+    with pytest.raises(typer.Exit) as ended:
+        run(work)
+    assert ended.value.exit_code == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == f"voxkeep: {tmp_path / 'gone' / 'demo.env'}: No such file or directory\n"
 
 
 def test_the_command_refuses_a_folder_that_is_not_a_demos(tmp_path: Path) -> None:

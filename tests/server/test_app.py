@@ -60,15 +60,19 @@ async def test_under_maintenance_it_lives_and_is_not_ready(world: World) -> None
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/healthz/", "/Healthz", "/rest/api/v1/agents", "/rest/api/v2"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_an_unknown_path_is_404_in_a_plain_shape(world: World, path: str, method: str) -> None:
+async def test_an_unknown_path_is_404_in_the_shape_of_all_errors(world: World, path: str, method: str) -> None:
     answer = await world.ask(method, path)
     assert answer.status == 404
-    assert answer.json == {"status": 404, "message": "There is no such resource"}
+    assert answer.json == {"status": 404, "error": "Not Found", "message": "There is no such resource"}
 
 
-async def test_a_bad_path_outside_the_dialects_is_400_in_a_plain_shape(world: World) -> None:
+async def test_a_bad_path_outside_the_dialects_is_400_in_the_shape_of_all_errors(world: World) -> None:
     answer = await world.ask("GET", "/a/../b")
-    assert answer.json == {"status": 400, "message": "The path climbs out of its folder"}
+    assert answer.json == {
+        "status": 400,
+        "error": "Bad Request",
+        "message": "The path climbs out of its folder",
+    }
     assert answer.status == 400
 
 
@@ -76,7 +80,7 @@ async def test_maintenance_answers_unknown_paths_with_503_too(world: World) -> N
     await world.restart(Settings(server=Server(maintenance=True, retry_after_seconds=9)))
     answer = await world.ask("GET", "/nowhere")
     assert (answer.status, answer.headers["retry-after"]) == (503, "9")
-    assert answer.json == {"status": 503, "message": "The service is down for maintenance"}
+    assert refused(answer, 503) == "The service is down for maintenance"
 
 
 async def test_what_is_not_http_is_not_served(world: World) -> None:

@@ -233,6 +233,32 @@ async def test_a_link_out_of_the_vault_is_not_followed(vault: FolderVault, tmp_p
         await vault.open("acme/none.ogg", "etag")
 
 
+async def test_what_stands_in_an_objects_place_and_is_no_file_is_a_missing_object(
+    vault: FolderVault, tmp_path: Path
+) -> None:
+    await put(vault)
+    os.mkfifo(tmp_path / "vault" / "acme" / "pipe.ogg")
+    (tmp_path / "vault" / "acme" / "folder.ogg").mkdir()
+    before = open_files()
+    for name in ("acme/pipe.ogg", "acme/folder.ogg"):
+        with pytest.raises(ObjectMissing):
+            await vault.open(name, "etag")
+    assert open_files() == before
+
+
+async def test_the_files_that_are_given_out_do_not_tell_where_they_lie(vault: FolderVault) -> None:
+    staged = await vault.stage(NAME, CONTENT)
+    reader = await vault.open(await put(vault, "acme/other.ogg"), "etag")
+    for file in (staged.file(), reader.file()):
+        with file:
+            assert file.read() == CONTENT
+            assert file.seek(-3, os.SEEK_END) == len(CONTENT) - 3
+            assert file.read() == CONTENT[-3:]
+            assert not hasattr(file, "name")
+    reader.close()
+    await staged.discard()
+
+
 def test_a_folder_is_made_with_all_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced = list[Path]()
 

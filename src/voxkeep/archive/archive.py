@@ -1,6 +1,9 @@
 """The archive's single door: keep, find, open, remove. Nobody else touches the catalog or the vault."""
 
-from collections.abc import Callable, Iterable, Sequence
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -27,7 +30,24 @@ from voxkeep.vault.foldersync import make_folder
 T = TypeVar("T")
 
 DATABASE_NAME = "voxkeep.db"
+IN_USE_NAME = "in-use.lock"
 FREED_AT_ONCE = 100
+
+
+@contextmanager
+def in_use(home: Path, *, alone: bool = False) -> Iterator[None]:
+    """Tell other processes that the archive at `home` (made when missing) is in use; the system forgets it with ours.
+
+    `alone` is for who would take the whole archive away. Raises BlockingIOError while one who is alone keeps others
+    out, or others keep out who would be alone; OSError when the folder cannot be made.
+    """
+    make_folder(home)
+    descriptor = os.open(home / IN_USE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class Archive:
@@ -40,7 +60,7 @@ class Archive:
         """For the other rooms' own tables; the archive's are reached through this class alone."""
         self.tenants = Tenants(database)
         self.changes = Changes(database)
-        self.alarms = Alarms(database)
+        self.alarms = Alarms(database, self.tenants)
         self._originals = originals
         self._rendition_vault = renditions
         self._intake = Intake(database, self.tenants, originals, renditions)
@@ -201,8 +221,11 @@ class Archive:
         return len(rows)
 
     async def _free(self, recording: Recording) -> None:
+        """Free a removed recording's audio; with that, nothing is left to be alarmed about."""
         await self._intake.remove_unshared(recording, await self.renditions.names(recording))
         await self.database.write(lambda transaction: catalog.freed(transaction, recording))
+        for kind in await self.alarms.standing(recording.tenant, str(recording.id)):
+            await self.alarms.clear(kind, recording.tenant, str(recording.id))
 
 
 def _vaults(home: Path) -> tuple[Vault, Vault]:

@@ -12,7 +12,7 @@ from voxkeep.archive.errors import AudioMissing, AudioNotReady
 from voxkeep.archive.intake import Intake
 from voxkeep.archive.model import Recording, Rendition
 from voxkeep.archive.rows import recording_of
-from voxkeep.archive.units import EpochMs, now_ms
+from voxkeep.archive.units import EpochMs, TenantId, now_ms
 from voxkeep.audio.probe import AudioFacts
 from voxkeep.audio.render import Form, is_form, render
 from voxkeep.database import Database, Row, Transaction
@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 RETRY_MS = (60_000, 600_000, 3_600_000, 6 * 3_600_000)
 """Waits before a failed form is tried again; the last one repeats."""
 JOBS_AT_ONCE = 50
+ABOUT_AUDIO = (alarms.AUDIO_MISSING, alarms.AUDIO_ALTERED)
 
 
 class Renditions:
@@ -40,7 +41,8 @@ class Renditions:
     async def open(self, recording: Recording, form: Form | None) -> Reader:
         """Open a recording's original (`form` None, or when it is in that form already) or another form of it.
 
-        Raises AudioNotReady when the form is not made yet, AudioMissing (and an alarm) when its bytes are gone.
+        Raises AudioNotReady when the form is not made yet, AudioMissing (and an alarm) when its bytes are gone. The
+        alarm is taken back by the first opening that finds all of the recording's audio in its place again.
         """
         original = recording.audio
         if original is None:
@@ -56,13 +58,40 @@ class Renditions:
         try:
             reader = await vault.open(name, sha256)
         except VaultError as error:
-            await self._alarms.sound(alarms.AUDIO_MISSING, recording.tenant, str(recording.id))
+            await self._sound(alarms.AUDIO_MISSING, recording)
             raise AudioMissing(f"the audio of {recording.id} is missing") from error
         if reader.size != size_bytes:
             reader.close()
-            await self._alarms.sound(alarms.AUDIO_ALTERED, recording.tenant, str(recording.id))
+            await self._sound(alarms.AUDIO_ALTERED, recording)
             raise AudioMissing(f"the audio of {recording.id} is not as it was kept")
+        try:
+            await self._take_alarms_back(recording)
+        except BaseException:
+            reader.close()
+            raise
         return reader
+
+    async def _sound(self, kind: str, recording: Recording) -> None:
+        await self._alarms.sound(kind, recording.tenant, str(recording.id), key=recording.vendor_key)
+
+    async def _take_alarms_back(self, recording: Recording) -> None:
+        raised = await self._alarms.standing(recording.tenant, str(recording.id), ABOUT_AUDIO)
+        if raised and await self._is_whole(recording):
+            for kind in raised:
+                await self._alarms.clear(kind, recording.tenant, str(recording.id))
+
+    async def _is_whole(self, recording: Recording) -> bool:
+        """Tell whether the original and every form are in their places: an alarm does not say which of them was not."""
+        rows = await self._database.read(
+            "SELECT name, sha256, bytes FROM renditions WHERE tenant = $1 AND recording = $2",
+            recording.tenant,
+            recording.id.bytes,
+        )
+        objects = [(self._renditions, *row) for row in rows]
+        if recording.audio is not None:
+            original = recording.audio
+            objects.append((self._originals, original.name, original.sha256, original.size_bytes))
+        return all([await _is_there(*each) for each in objects])
 
     async def _find(self, recording: Recording, form: Form) -> Rendition | None:
         rows = await self._database.read(
@@ -80,6 +109,11 @@ class Renditions:
             "SELECT name FROM renditions WHERE tenant = $1 AND recording = $2", recording.tenant, recording.id.bytes
         )
         return [name for (name,) in rows]
+
+    async def waiting(self) -> dict[TenantId, int]:
+        """Return how many forms are still to be made, of each tenant that has any."""
+        rows = await self._database.read("SELECT tenant, COUNT(*) FROM rendition_jobs GROUP BY tenant")
+        return {TenantId(tenant): count for tenant, count in rows}
 
     async def make(self, recording: Recording, form: Form) -> None:
         """Make a form and keep it, unless the audio is freed meanwhile.
@@ -124,7 +158,7 @@ class Renditions:
         try:
             await self.make(recording, Form(form))
         except Exception as error:  # noqa: BLE001 -- whatever ails one job, it waits its time and the others go on
-            await self._alarms.sound(alarms.RENDITION_FAILED, tenant, str(recording.id))
+            await self._sound(alarms.RENDITION_FAILED, recording)
             wait = RETRY_MS[min(attempts, len(RETRY_MS) - 1)]
             await self._postpone(job, EpochMs(now_ms() + wait), str(error))
         else:
@@ -142,6 +176,17 @@ class Renditions:
             )
 
         await self._database.write(work)
+
+
+async def _is_there(vault: Vault, name: str, sha256: str, size_bytes: int) -> bool:
+    try:
+        reader = await vault.open(name, sha256)
+    except VaultError:
+        return False
+    try:
+        return reader.size == size_bytes
+    finally:
+        reader.close()
 
 
 def facts_of(recording: Recording) -> AudioFacts:

@@ -135,9 +135,14 @@ def track(source: sniff.Source) -> Iterator[Track]:
             yield _header_only(container, head, file)
             return
         except (av.FFmpegError, ValueError) as error:
-            raise UnreadableAudio(f"a damaged {container} file: {error}") from error
+            raise UnreadableAudio(f"a damaged {container} file: {_told(error)}") from error
         with demuxer:
             yield _tracked(container, demuxer)
+
+
+def _told(error: Exception) -> str:
+    """FFmpeg's own words, without the number and the file's name that stand around them."""
+    return getattr(error, "strerror", None) or "what its header says makes no sense"
 
 
 def _header_only(container: str, head: bytes, file: BinaryIO) -> Track:
@@ -217,4 +222,4 @@ def _resampled(resampler: AudioResampler | None, frame: AudioFrame | None) -> li
     try:
         return resampler.resample(frame)
     except (av.FFmpegError, ValueError) as error:
-        raise UnreadableAudio(f"audio that cannot be converted: {error}") from error
+        raise UnreadableAudio(f"audio that cannot be converted: {_told(error)}") from error

@@ -4,8 +4,9 @@ import enum
 
 import msgspec
 
+from voxkeep.audio import stated
 from voxkeep.audio.probe import AudioFacts
-from voxkeep.audio.sniff import Source
+from voxkeep.audio.sniff import Source, opened
 
 SHORT_SHARE = 0.02
 SHORT_MS = 200
@@ -17,8 +18,8 @@ class Health(enum.IntFlag):
     EMPTY: no samples at all; with HEADER_ONLY the file at least has bytes, without it not even those.
     SILENT: no sample of any channel above -60 dBFS. ONE_WAY: stereo of which exactly one channel is silent.
     CLIPPED: more than a thousandth of one channel's samples stand in flat tops, that is, in runs of three or more equal
-    samples within 2 % of full scale (G.711 can go no higher). SHORT: shorter than the metadata says by more than
-    2 % and by more than 200 ms.
+    samples within 2 % of full scale (G.711 can go no higher). SHORT: shorter than the metadata or the
+    file itself says, by more than 2 % and by more than 200 ms; or an Ogg file that does not come to its end.
     """
 
     EMPTY = 1
@@ -43,7 +44,7 @@ class Examination(msgspec.Struct, frozen=True):
 def examine(source: Source, expected_duration_ms: int | None = None) -> Examination:
     """Decode the whole source once, in blocks, and tell its facts and health. Raises `UnreadableAudio`.
 
-    `expected_duration_ms` is what the recording's metadata says; None leaves SHORT unasked.
+    `expected_duration_ms` is what the recording's metadata says; None when it says nothing.
     """
     from voxkeep.audio import decode, levels  # noqa: PLC0415 - heavy: an idle server never decodes
 
@@ -53,7 +54,9 @@ def examine(source: Source, expected_duration_ms: int | None = None) -> Examinat
             meter.add(block)
         facts = track.facts()
     health = _emptiness(facts) if not facts.samples else _signal_health(meter.silent(), meter.clipped())
-    if expected_duration_ms is not None and is_short(facts.duration_ms, expected_duration_ms):
+    if (expected_duration_ms is not None and is_short(facts.duration_ms, expected_duration_ms)) or _is_cut(
+        source, facts
+    ):
         health |= Health.SHORT
     return Examination(facts, health)
 
@@ -61,6 +64,14 @@ def examine(source: Source, expected_duration_ms: int | None = None) -> Examinat
 def is_short(actual_ms: int, expected_ms: int) -> bool:
     """Tell whether the difference is more than rounding and more than a cut-off tail's worth."""
     return expected_ms - actual_ms > max(SHORT_SHARE * expected_ms, SHORT_MS)
+
+
+def _is_cut(source: Source, facts: AudioFacts) -> bool:
+    with opened(source) as file:
+        samples = stated.stated_samples(file, facts)
+        if samples is not None and is_short(facts.duration_ms, samples * 1000 // facts.sample_rate):
+            return True
+        return stated.is_cut(file, facts.container)
 
 
 def _emptiness(facts: AudioFacts) -> Health:

@@ -6,6 +6,7 @@ numbers and checksums, and a download that stopped between two pages by the miss
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ _OPUS_HEAD = struct.Struct("<8sBBHIhB")
 _CRC_OFFSET = 22
 _FIRST, _LAST = 0x02, 0x04
 _NO_PACKET_ENDS = -1
+_MAX_PAGE_BYTES = _HEADER.size + 255 + 255 * 255
+_MAX_CANDIDATES = 64
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -53,6 +56,10 @@ class _Page(NamedTuple):
     sequence: int
     lacing: bytes
     body: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        return _HEADER.size + len(self.lacing) + len(self.body)
 
     @property
     def packets_ended(self) -> int:
@@ -92,6 +99,34 @@ def verify_ogg_opus(source: Source) -> OggFacts:
 def check_first_page(file: BinaryIO) -> None:
     """Read one page from where the file stands. Raises `BrokenOgg` unless it is whole and undamaged."""
     _page(file, file.read(_HEADER.size), 0)
+
+
+def is_cut(file: BinaryIO) -> bool:
+    """Tell whether the file stops before its last stream does: within a page, or without the end-of-stream flag.
+
+    Looks at the last pages only, whatever their codec. Bytes behind the end that are no page do no harm.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 2 * _MAX_PAGE_BYTES))
+    tail = file.read()
+    at = len(tail)
+    for _ in range(_MAX_CANDIDATES):  # a page's body may hold the capture pattern too, but not often
+        at = tail.rfind(b"OggS", 0, at)
+        if at < 0:
+            break
+        if (page := _whole_page(tail, at)) is not None:
+            rest = tail[at + page.size_bytes :]
+            return not page.flags & _LAST or (bool(rest) and rest.startswith(b"OggS"[: len(rest)]))
+    return True
+
+
+def _whole_page(data: bytes, at: int) -> _Page | None:
+    file = io.BytesIO(data)
+    file.seek(at)
+    try:
+        return _page(file, file.read(_HEADER.size), 0)
+    except BrokenOgg:
+        return None
 
 
 def crc32_ogg(data: bytes) -> int:

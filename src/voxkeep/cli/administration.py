@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from voxkeep.access import Access, AccessError, BadUser
+from voxkeep.access import Access, AccessError, BadUser, UnknownUser
 from voxkeep.archive import Archive
+from voxkeep.archive.errors import UnknownTenant
 from voxkeep.archive.tenants import BadTenant
 from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.cli.common import INCOMPLETE, USAGE, Failure, archive_at, err, out
@@ -37,7 +38,7 @@ async def access_at(home: Path, *, create: bool = False) -> AsyncIterator[Opened
         access = Access(archive.database, archive.settings, archive.tenants)
         try:
             yield Opened(archive, access)
-        except (BadUser, BadTenant) as error:
+        except (BadUser, BadTenant, UnknownUser, UnknownTenant) as error:
             raise Failure(str(error), USAGE) from error
         except AccessError as error:
             raise Failure(str(error), INCOMPLETE) from error

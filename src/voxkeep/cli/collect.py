@@ -58,6 +58,8 @@ class Vendor(NamedTuple):
 VENDORS: Mapping[str, Vendor] = {"xima": Vendor(XimaSource, checked_url)}
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+VARIABLE = re.compile(r"(?!vk_)[A-Za-z_][A-Za-z0-9_]*")
+"""A name of an environment variable; one that begins like our own tokens is a token given by mistake."""
 LEAST_WIDTH = 120
 """Letters of a line where the output is no terminal, or a narrow one: figures are not cut."""
 LATEST = EpochMs(7_258_118_400_000)
@@ -84,6 +86,9 @@ def add(
     """Set up a source. Its token stays where it is: in an environment variable or a file."""
     if (secret_env is None) == (secret_file is None):
         raise _usage("give either --secret-env or --secret-file")
+    if secret_env is not None and not VARIABLE.fullmatch(secret_env):
+        # not repeated: it may be the token itself
+        raise _usage("--secret-env: the name of an environment variable, never the token")
     if pace is not None and not math.isfinite(pace):
         raise _usage("--pace: a number of seconds")
     if not NAME.fullmatch(name):
@@ -149,7 +154,7 @@ def check(names: Names = None, json: Json = False, data: Data = DATA_DEFAULT) ->
 
     async def work() -> int:
         async with archive_at(data) as archive:
-            configs = await Sources(archive.database).named(names or [])
+            configs = await _asked(archive, names)
             told = [await _check(archive, config) for config in configs]
         if json:
             print_json([{"source": each.name, "exit": each.code, "lines": each.lines} for each in told])
@@ -176,7 +181,7 @@ def run_(
 
     async def work() -> int:
         async with archive_at(data) as archive:
-            configs = await Sources(archive.database).named(names or [])
+            configs = await _asked(archive, names)
             orders = [_order(config, since, until) for config in configs]
             with _watch([config.name for config in configs]) as watch:
                 report = await collect(archive, orders, watch)
@@ -264,6 +269,13 @@ async def _tenant(archive: Archive, access: Access, name: str, zone: str | None)
 
 
 # Asking
+
+
+async def _asked(archive: Archive, names: Sequence[str] | None) -> list[SourceConfig]:
+    configs = await Sources(archive.database).named(names or [])
+    if not configs:
+        err.print("no sources yet: 'voxkeep collect add' sets one up", markup=False)
+    return configs
 
 
 class Told(NamedTuple):

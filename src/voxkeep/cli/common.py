@@ -7,8 +7,8 @@ line is the last and only output on stdout; everything else goes to stderr.
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -18,6 +18,7 @@ from rich.console import Console
 
 from voxkeep.access import MIGRATIONS as ACCESS
 from voxkeep.archive import Archive
+from voxkeep.archive.archive import DATABASE_NAME, in_use
 from voxkeep.archive.errors import ArchiveError
 from voxkeep.collect import MIGRATIONS as COLLECT
 from voxkeep.database import DatabaseError
@@ -54,19 +55,32 @@ def settings_of(home: Path) -> Settings:
     try:
         return load(home)
     except SettingsError as error:
-        raise Failure(str(error), USAGE) from error
+        raise Failure(f"{home}: {error}", USAGE) from error
 
 
 @asynccontextmanager
 async def archive_at(home: Path, *, create: bool = False) -> AsyncIterator[Archive]:
     """Open the archive at `home` for the time of a command. Raises Failure when there is none (unless `create`)."""
-    if not create and not (home / "voxkeep.db").exists():
+    if not create and not (home / DATABASE_NAME).exists():
         raise Failure(f"no archive at {home}: 'voxkeep tenant add' or 'voxkeep serve' makes one", USAGE)
-    archive = await Archive.at(home, settings_of(home), ROOMS)
-    try:
-        yield archive
-    finally:
-        await archive.close()
+    settings = settings_of(home)
+    with _beside_others(home):
+        archive = await Archive.at(home, settings, ROOMS)
+        try:
+            yield archive
+        finally:
+            await archive.close()
+
+
+@contextmanager
+def _beside_others(home: Path) -> Iterator[None]:
+    """Keep a demo from clearing the archive away under a command."""
+    with ExitStack() as uses:
+        try:
+            uses.enter_context(in_use(home))
+        except BlockingIOError:
+            raise Failure(f"a demo is just being made in {home}: try again") from None
+        yield
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -78,8 +92,16 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         fail(str(error), error.code)
     except (ArchiveError, DatabaseError, VaultError) as error:
         fail(str(error), INCOMPLETE)
+    except OSError as error:
+        fail(why(error), INCOMPLETE)
     except KeyboardInterrupt:
         fail("interrupted", INCOMPLETE)
+
+
+def why(error: OSError) -> str:
+    """Return in one line what the system refused, and of which file."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return reason if error.filename is None else f"{error.filename}: {reason}"
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

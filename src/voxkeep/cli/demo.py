@@ -36,10 +36,13 @@ def command(
     no_live: Annotated[
         bool, typer.Option("--no-live", help="Simulate no calls after the start (none are simulated yet).")
     ] = False,
+    speed: Annotated[
+        float, typer.Option(min=0, help="How fast calls after the start go by (none are simulated yet).")
+    ] = 1.0,
     json: Json = False,
 ) -> None:
     """Make a sample contact centre with real speech and serve it."""
-    del no_live
+    del no_live, speed
     plan = Plan(recordings=recordings, days=days, seed=seed)
     set_up_logging()
     run(lambda: _demo(data, plan, host, port, tell_json=json))

@@ -1,8 +1,10 @@
 """`voxkeep import`: files and a manifest into the archive."""
 
 import asyncio
+import codecs
 import io
 import os
+import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -32,7 +34,8 @@ from voxkeep.cli.common import (
     print_json,
     run,
 )
-from voxkeep.vault import Staged
+from voxkeep.database import DatabaseError
+from voxkeep.vault import Staged, VaultError
 
 AT_ONCE = 4
 BLOCK_BYTES = 1 << 20
@@ -56,6 +59,8 @@ class Report(Struct):
     flagged: dict[str, int] = field(default_factory=dict)
     """Kept, with a health flag; by flag."""
     problems: list[Problem] = field(default_factory=list)
+    stopped: str | None = None
+    """Why the lines after these were not looked at: nothing more can be kept, such as on a full disk."""
 
 
 def command(
@@ -66,6 +71,8 @@ def command(
 ) -> None:
     """Import recordings: wav (G.711 too), mp3, ogg or flac files named by a manifest."""
     report = run(lambda: _import(data, manifest, tenant))
+    if report.stopped is not None:
+        err.print(f"stopped after {report.lines} lines: {report.stopped}", markup=False)
     if json:
         print_json(report)
     else:
@@ -93,12 +100,18 @@ async def _import(home: Path, manifest: Path, tenant: str) -> Report:
         async with archive_at(home) as archive:
             with Progress(console=err, transient=True) as progress:
                 task = progress.add_task("importing", total=os.fstat(file.fileno()).st_size)
+                await archive.sweep()
                 importer = Importer(archive, manifest.parent, tenant)
-                return await importer.run(_numbered(file), lambda: progress.update(task, completed=file.tell()))
+                read = file.tell if file.seekable() else lambda: 0
+                return await importer.run(_numbered(file), lambda: progress.update(task, completed=read()))
 
 
 def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    return ((number, text) for number, text in enumerate(file, 1) if text.strip())
+    """Yield the lines that are not empty; the mark that some editors put before the first is no part of it."""
+    for number, line in enumerate(file, 1):
+        text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        if text.strip():
+            yield number, text
 
 
 class Importer:
@@ -111,12 +124,12 @@ class Importer:
         self._report = Report()
 
     async def run(self, lines: Iterator[tuple[int, bytes]], progress: Callable[[], None]) -> Report:
-        """Import every line that can be, and report on all."""
+        """Import every line that can be, and report on all up to where nothing more could be kept."""
 
         async def worker() -> None:
-            for number, text in lines:
+            while self._report.stopped is None and (line := next(lines, None)) is not None:
                 self._report.lines += 1
-                await self._line(number, text)
+                await self._line(*line)
                 progress()
 
         try:
@@ -124,7 +137,7 @@ class Importer:
                 for _ in range(AT_ONCE):
                     group.create_task(worker())
         except BaseExceptionGroup as failures:
-            # what stops one of them (no space left) stops them all, and is told once
+            # what ends one of them ends them all, and is told once
             raise failures.exceptions[0] from None
         self._report.problems.sort(key=lambda problem: problem.line)
         return self._report
@@ -134,6 +147,10 @@ class Importer:
             await self._take(parse(text))
         except BadLine as problem:
             self._report.problems.append(Problem(number, problem.field, problem.reason))
+        except (VaultError, DatabaseError, OSError) as error:
+            # the archive itself is ill (a full disk): the other lines would fare no better
+            self._report.stopped = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            self._report.problems.append(Problem(number, "archive", self._report.stopped))
 
     async def _take(self, line: Line) -> None:
         tenant = await self._tenant_of(line)
@@ -174,11 +191,20 @@ class Importer:
 
     async def _blocks(self, line: Line) -> AsyncIterator[bytes]:
         try:
-            with (self._folder / line.audio).open("rb") as file:
+            with _opened(self._folder, line.audio) as file:
                 while block := file.read(BLOCK_BYTES):
                     yield block
         except OSError as error:
             raise BadLine("audio", f"{line.audio}: {error.strerror}") from error
+
+
+def _opened(folder: Path, name: str) -> BinaryIO:
+    """Open a file for reading, without waiting for the writer of a FIFO. Raises OSError, BadLine for what is none."""
+    descriptor = os.open(folder / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BadLine("audio", f"{name}: not a file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _look_into(staged: Staged, duration_ms: int | None) -> tuple[Examination, bytes | None]:

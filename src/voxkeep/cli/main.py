@@ -2,7 +2,7 @@
 
 import typer
 
-from voxkeep.cli import collect, demo, importing, serve, tenant, token, user
+from voxkeep.cli import collect, demo, importing, serve, status, tenant, token, user
 
 app = typer.Typer(
     name="voxkeep",
@@ -13,6 +13,7 @@ app = typer.Typer(
 app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("import")(importing.command)
+app.command("status")(status.command)
 app.add_typer(collect.app, name="collect")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(user.app, name="user")

@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from voxkeep.access import Access, TenantLimits, Usage
 from voxkeep.archive.model import Tenant
+from voxkeep.archive.tenants import MOST_AGENTS
 from voxkeep.archive.units import TenantId
 from voxkeep.cli.administration import access_at, moment, operator, print_table, size
 from voxkeep.cli.common import DATA_DEFAULT, Data, Json, out, print_json, run
 
 app = typer.Typer(no_args_is_help=True, help="Customers: names, hosts, limits, egress.")
 
-MOST_AGENTS = 10_000_000
 MOST_BYTES = 10**18
 
 

@@ -4,16 +4,18 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import apsw
 from msgspec import Struct
 
 from voxkeep.access import Access, Grant
 from voxkeep.archive import Archive, NewAudio
-from voxkeep.archive.model import Tenant
+from voxkeep.archive.archive import DATABASE_NAME, in_use
+from voxkeep.archive.model import OWN, Tenant
 from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms, recording_key
 from voxkeep.audio.render import Form
 from voxkeep.demo.clips import content
@@ -24,14 +26,26 @@ MARKER = "demo.lock"
 ENVIRONMENT = "demo.env"
 MADE_BY_US = (
     ENVIRONMENT,
-    "voxkeep.db",
-    "voxkeep.db-wal",
-    "voxkeep.db-shm",
+    DATABASE_NAME,
+    f"{DATABASE_NAME}-wal",
+    f"{DATABASE_NAME}-shm",
     "vault",
     "renditions",
     "quarantine",
     "locks",
 )
+NOT_OURS = (
+    ("recordings", "SELECT 1 FROM recordings WHERE vendor <> ? LIMIT 1", (OWN,), "recordings"),
+    ("collect_sources", "SELECT 1 FROM collect_sources LIMIT 1", (), "sources to collect from"),
+    (
+        "tenants",
+        f"SELECT 1 FROM tenants WHERE name NOT IN ({', '.join('?' * len(TENANTS))}) LIMIT 1",  # noqa: S608 -- only marks
+        tuple(tenant.name for tenant in TENANTS),
+        "tenants",
+    ),
+)
+"""What no demo makes, as (table, query that finds any, its values, word for it): somebody put it there."""
+ELSEWHERE = "name another folder with --data"
 AT_ONCE = 32
 MOST_A_DAY = 4_000
 """Recordings that the sample agents can make in a day; with many more no agent would be found free."""
@@ -72,25 +86,69 @@ class Demo(Struct, frozen=True):
 def claim(home: Path) -> BinaryIO:
     """Take a folder for a demo, removing an earlier demo's archive; the file returned keeps it until closed.
 
-    Raises DemoError when the folder holds anything but a demo, or a demo that runs.
+    Raises DemoError when the folder holds anything but a demo, a demo runs there, or anything else uses it; OSError
+    when it cannot be made.
     """
     if home.exists() and not (home / MARKER).exists() and any(home.iterdir()):
-        raise DemoError(f"{home} holds something that is not a demo: name another folder with --data")
+        raise DemoError(f"{home} holds something that is not a demo: {ELSEWHERE}")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = (home / MARKER).open("ab")
+    lock = os.fdopen(os.open(home / MARKER, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
+    try:
+        os.fchmod(lock.fileno(), 0o600)
+        _lock(lock, home)
+        _clear(home)
+        os.fsync(lock.fileno())
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def _lock(lock: BinaryIO, home: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
         raise DemoError(f"a demo runs in {home} already") from None
-    for name in MADE_BY_US:
-        path = home / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    os.fsync(lock.fileno())
-    return lock
+
+
+def _clear(home: Path) -> None:
+    """Remove an earlier demo's archive, unless anybody uses it or has put something into it."""
+    try:
+        with in_use(home, alone=True):
+            _check_ours(home)
+            for name in MADE_BY_US:
+                path = home / name
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+    except BlockingIOError:
+        raise DemoError(f"{home} is in use by another voxkeep command: end that, or {ELSEWHERE}") from None
+
+
+def _check_ours(home: Path) -> None:
+    path = home / DATABASE_NAME
+    if not path.exists():
+        return
+    try:
+        found = _not_ours(path)
+    except apsw.Error as error:
+        raise DemoError(f"{path} cannot be read ({error}): {ELSEWHERE}") from error
+    if found:
+        raise DemoError(f"the archive in {home} has {' and '.join(found)} that are not the demo's: {ELSEWHERE}")
+
+
+def _not_ours(path: Path) -> Sequence[str]:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return [
+            word
+            for table, query, values, word in NOT_OURS
+            if table in tables and connection.execute(query, values).fetchall()
+        ]
+    finally:
+        connection.close()
 
 
 async def build(

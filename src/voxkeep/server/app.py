@@ -4,6 +4,7 @@ The guards know no vendor: a refusal is sent in the shape of the dialect whose p
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Protocol
 
 import msgspec
@@ -34,7 +35,8 @@ class PlainErrors:
 
     async def refuse(self, send: Send, error: HttpError) -> None:
         """Send an error as a small JSON object."""
-        body = msgspec.json.encode({"status": error.status, "message": error.message})
+        phrase = HTTPStatus(error.status).phrase
+        body = msgspec.json.encode({"status": error.status, "error": phrase, "message": error.message})
         await send_json(send, error.status, body, error.headers)
 
 

@@ -15,6 +15,7 @@ from voxkeep.access import Access
 from voxkeep.archive import Archive
 from voxkeep.server.app import App
 from voxkeep.server.background import background
+from voxkeep.server.protocol import BoundedHttpProtocol
 from voxkeep.settings import Server
 from voxkeep.vendors.xima.api import XimaApi
 from voxkeep.web.zerocopy import ZeroCopy
@@ -93,7 +94,7 @@ async def serve(
         host=settings.host,
         port=settings.port,
         loop="none",
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

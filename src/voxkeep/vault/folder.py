@@ -12,6 +12,7 @@ import asyncio
 import errno
 import io
 import os
+import stat
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,6 +79,10 @@ class _PositionedFile(io.RawIOBase):
         super().close()
 
 
+def _file(descriptor: int) -> BinaryIO:
+    return io.BufferedReader(_PositionedFile(descriptor), FILE_BUFFER_BYTES)
+
+
 class FolderReader:
     """See `voxkeep.vault.Reader`."""
 
@@ -96,7 +101,7 @@ class FolderReader:
 
     def file(self) -> BinaryIO:
         """See `Reader.file`."""
-        return io.BufferedReader(_PositionedFile(os.dup(self._descriptor)), FILE_BUFFER_BYTES)
+        return _file(os.dup(self._descriptor))
 
     def close(self) -> None:
         """See `Reader.close`."""
@@ -132,7 +137,8 @@ class FolderStaged:
 
     def file(self) -> BinaryIO:
         """See `Staged.file`."""
-        return open(self._temporary.path, "rb")
+        # nameless, so that no error text of a decoder shows where it lies
+        return _file(os.open(self._temporary.path, os.O_RDONLY | os.O_CLOEXEC))
 
     async def place(self, name: str | None = None) -> str:
         """See `Staged.place`."""
@@ -276,8 +282,13 @@ def _finished(put: _Put) -> str | Exception:
 
 
 def _open(path: str, etag: str) -> FolderReader:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    return FolderReader(descriptor, os.fstat(descriptor).st_size, etag)
+    # not blocking: what is no file, such as a FIFO, must not hold up who opens it
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise ObjectMissing("what stands in its place is no file")
+    return FolderReader(descriptor, found.st_size, etag)
 
 
 def _size(path: str) -> int | None:
