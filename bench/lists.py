@@ -73,7 +73,7 @@ def run(options: Options) -> Section:
             "check included, over the same SQLite file. Encoded beforehand, by bare applications in uvicorn without "
             "token, limits or audit: the same rows stored as JSON texts in SQLite and read in chunks as ours, and the "
             "same bytes in the same chunks from memory. The goal of 40 % is held against the first: it is what rows "
-            "encoded beforehand cost in this archive; the second reads no rows at all and shows what server and loopback "
+            "encoded beforehand cost in this archive; the second reads no rows and shows what server and loopback "
             "can carry. Each server on one core, the client on the other."
         ),
         data=f"{options.rows:,} recordings of one tenant over 3.5 years (`bench/data.py`), in the page cache",
