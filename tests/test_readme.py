@@ -132,7 +132,7 @@ def test_every_command_of_the_readme_does_what_it_says(reader: Reader) -> None:
 
 def test_the_readme_names_every_command_there_is() -> None:
     readme = (ROOT / "README.md").read_text()
-    for command in ("demo", "serve", "import", "collect", "tenant", "user"):
+    for command in ("demo", "serve", "import", "collect", "tenant", "user", "status"):
         assert re.search(rf"(voxkeep|make) {command}\b", readme), command
 
 
