@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from operator import attrgetter
 
 import msgspec
 
@@ -25,7 +24,6 @@ SEVERAL_COLUMNS = (*wire.RECORDING_COLUMNS, "tenant")
 
 TOO_OFTEN = "Requests of this tenant come too often"
 
-_START_AND_KEY = attrgetter("startTime", "recordingKey")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -103,7 +101,4 @@ def _names(request: Request) -> dict[TenantId, str]:
 
 
 def _records(rows: list[Row], tenant: str | Mapping[TenantId, str]) -> bytes:
-    records = wire.recordings_of(rows, tenant)
-    if wire.derives_keys(rows):
-        records.sort(key=_START_AND_KEY)
-    return _encode(records)
+    return _encode(wire.listed(rows, tenant))

@@ -8,7 +8,7 @@ Lists are turned from rows into answers column by column: 300,000 rows must not 
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +17,6 @@ from msgspec.structs import asdict, replace
 
 from voxkeep.archive.model import OWN, Call, Recording, State
 from voxkeep.archive.rows import extra_of
-from voxkeep.archive.streams import HIDDEN
 from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId, recording_key, uuid7
 from voxkeep.database import Row
 
@@ -105,7 +104,7 @@ CALL_COLUMNS = (
 """What is asked of `Archive.find_calls`; its rows begin with started_at, id and key."""
 
 _SHOWS_ITS_OWN_KEY = {VENDOR, OWN}
-_vendor = itemgetter(HIDDEN + RECORDING_COLUMNS.index("vendor"))
+_START_AND_KEY = attrgetter("startTime", "recordingKey")
 
 
 class _Words(dict[T, str]):
@@ -128,18 +127,32 @@ _statuses = {int(state): word for state, word in STATUS_OF_STATE.items()}
 
 
 def recordings_of(rows: Sequence[Row], tenant: str | Mapping[TenantId, str]) -> list[XimaRecording]:
-    """Return rows of `Archive.find` with RECORDING_COLUMNS as Xima's records.
+    """Return rows of `Archive.find` with RECORDING_COLUMNS as Xima's records, row by row.
 
     `tenant` is the name of the one tenant they are all of, or those of several: then `tenant` is their last column.
     """
+    return _made(rows, tenant)[0] if rows else []
+
+
+def listed(rows: Sequence[Row], tenant: str | Mapping[TenantId, str]) -> list[XimaRecording]:
+    """Return the same, ordered by start and the key that is shown, which may not be the one that ordered the rows."""
     if not rows:
         return []
+    made, derived = _made(rows, tenant)
+    if derived:
+        made.sort(key=_START_AND_KEY)
+    return made
+
+
+def _made(rows: Sequence[Row], tenant: str | Mapping[TenantId, str]) -> tuple[list[XimaRecording], bool]:
+    """Return the records, and whether some show another key than their row's."""
     (starts, ids, keys, vendors, call_keys, durations, opus, events, systems, states, calling, receiving,
      sources, tags, directions, skills, agents, extras, *tenants) = zip(*rows, strict=True)  # fmt: skip
+    derived = not set(vendors) <= _SHOWS_ITS_OWN_KEY
     made = list(
         map(
             XimaRecording,
-            _keys(ids, keys, vendors),
+            _derived_keys(ids, keys, vendors) if derived else keys,
             call_keys,
             starts,
             durations,
@@ -157,7 +170,7 @@ def recordings_of(rows: Sequence[Row], tenant: str | Mapping[TenantId, str]) -> 
         )
     )
     _overlay(made, extras)
-    return made
+    return made, derived
 
 
 def calls_of(rows: Sequence[Row], tenant_names: Mapping[TenantId, str]) -> list[XimaCall]:
@@ -191,14 +204,7 @@ def key_of(recording: Recording) -> str:
     return recording.vendor_key if recording.vendor in _SHOWS_ITS_OWN_KEY else recording_key(recording.id)
 
 
-def derives_keys(rows: Sequence[Row]) -> bool:
-    """Tell whether rows with RECORDING_COLUMNS show other keys than those that ordered them."""
-    return not set(map(_vendor, rows)) <= _SHOWS_ITS_OWN_KEY
-
-
-def _keys(ids: Sequence[bytes], keys: Sequence[str], vendors: Sequence[str]) -> Sequence[str]:
-    if set(vendors) <= _SHOWS_ITS_OWN_KEY:
-        return keys
+def _derived_keys(ids: Sequence[bytes], keys: Sequence[str], vendors: Sequence[str]) -> Sequence[str]:
     return [
         key if vendor in _SHOWS_ITS_OWN_KEY else _derived(identity)
         for identity, key, vendor in zip(ids, keys, vendors, strict=True)
@@ -230,6 +236,8 @@ def _tenant_column(
 
 def _overlay(made: Sequence[Struct], extras: Sequence[str | None]) -> None:
     """Put back what the vendor's own record said where the model cannot say it."""
+    if extras.count(None) == len(extras):
+        return
     for record, text in zip(made, extras, strict=True):
         own = None if text is None else extra_of(text).get(VENDOR)
         if isinstance(own, dict):
