@@ -10,7 +10,7 @@ from voxkeep.web.errors import send_json
 from voxkeep.web.headers import Headers
 
 EMPTY = b"[]"
-PIECE_BYTES = 96 * 1024
+PIECE_BYTES = 120 * 1024
 """The server copies every message; what it needs for one of this size it has at hand, a larger one is mapped anew."""
 _JSON = (b"content-type", b"application/json")
 
@@ -21,7 +21,7 @@ def _never() -> bool:
 
 async def send_json_array(
     send: Send,
-    chunks: AsyncIterator[bytes],
+    chunks: AsyncIterator[bytes | bytearray],
     headers: Headers = (),
     *,
     receive: Receive | None = None,
@@ -30,7 +30,7 @@ async def send_json_array(
 ) -> bool:
     """Send `chunks`, each an encoded JSON array of any number of items, as one array; 200.
 
-    With `name` (a plain ASCII word) the array is the one field of an object. The status line goes out with the first
+    A chunk that is a bytearray is used up. With `name` (a plain ASCII word) the array is the one field of an object. The status line goes out with the first
     chunk: what fails before it can still be answered with a proper error. What fails later is raised on, and the
     server aborts the connection, so that half a list never parses. With `receive` a client that leaves ends the scan
     early. `ended` may tell that nothing follows the chunk given last: a list of one chunk is then one message with
@@ -54,7 +54,7 @@ async def send_json_array(
             return not watch.gone
 
 
-async def _first(chunks: AsyncIterator[bytes], ended: Callable[[], bool]) -> tuple[bytes, bool]:
+async def _first(chunks: AsyncIterator[bytes | bytearray], ended: Callable[[], bool]) -> tuple[bytes | bytearray, bool]:
     """Return the first chunk with anything in it, and whether it is known to be all."""
     while not ended():
         chunk = await anext(chunks, None)
@@ -65,17 +65,17 @@ async def _first(chunks: AsyncIterator[bytes], ended: Callable[[], bool]) -> tup
     return EMPTY, True
 
 
-async def _send_part(send: Send, before: bytes, chunk: bytes) -> None:
+async def _send_part(send: Send, before: bytes, chunk: bytes | bytearray) -> None:
     """Send a chunk with `before` in place of its opening bracket, and without its closing one, in a few pieces."""
-    inside = memoryview(chunk)[1:-1]
+    whole = chunk if isinstance(chunk, bytearray) else bytearray(chunk)
+    whole[:1] = before
+    inside = memoryview(whole)[:-1]
     for start in range(0, len(inside), PIECE_BYTES):
-        body = b"".join((before, inside[start : start + PIECE_BYTES]))
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        before = b""
+        await send({"type": "http.response.body", "body": inside[start : start + PIECE_BYTES], "more_body": True})
 
 
 @asynccontextmanager
-async def _closing(chunks: AsyncIterator[bytes]) -> AsyncIterator[None]:
+async def _closing(chunks: AsyncIterator[bytes | bytearray]) -> AsyncIterator[None]:
     """End the scan at once however the list ends; a generator left alone would hold its cursor until collected."""
     try:
         yield

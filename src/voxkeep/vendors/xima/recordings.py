@@ -24,7 +24,7 @@ SEVERAL_COLUMNS = (*wire.RECORDING_COLUMNS, "tenant")
 
 TOO_OFTEN = "Requests of this tenant come too often"
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 
 
 class Lists:
@@ -66,7 +66,7 @@ class Lists:
             for row, call in zip(rows, calls, strict=True):
                 call.recordings = recordings.get(row[1], [])
             # a reader who may see only some recordings sees only the calls that those belong to
-            yield _encode(
+            yield _encoder.encode(
                 [call for row, call in zip(rows, calls, strict=True) if call.recordings or row[-1] not in restricted]
             )
 
@@ -100,5 +100,7 @@ def _names(request: Request) -> dict[TenantId, str]:
     return {tenant.id: tenant.name for tenant in request.tenants}
 
 
-def _records(rows: list[Row], tenant: str | Mapping[TenantId, str]) -> bytes:
-    return _encode(wire.listed(rows, tenant))
+def _records(rows: list[Row], tenant: str | Mapping[TenantId, str]) -> bytearray:
+    encoded = bytearray()
+    _encoder.encode_into(wire.listed(rows, tenant), encoded)
+    return encoded
