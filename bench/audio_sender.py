@@ -72,7 +72,9 @@ def run(options: Options) -> Section:
             f"`web/audio.py` alone under uvicorn, {CONNECTIONS} keep-alive connections over loopback; `sender-plain` "
             "is the same without zero copy; Starlette's FileResponse in the same uvicorn; nginx with one worker "
             "(`bench/peers/nginx.conf`). At 10 MB nearly all of the time is the kernel's copying: nginx itself is not "
-            "four times as fast as FileResponse there (the table below), so that goal is out of reach for anyone."
+            "four times as fast as FileResponse there (the table below), so that goal is out of reach for anyone. "
+            "At 100 KB what is missing to nginx is Python's own part of a request, some 10 microseconds: parsing it, "
+            "planning the answer, writing its head."
         ),
         data="one file of each size, in the page cache",
         figures=figures(rates, seek_rows[0]),

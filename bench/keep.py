@@ -73,7 +73,9 @@ def run(options: Options) -> Section:
             "counts. Loop: SHA-256, file written and renamed, row in SQLite with `synchronous = OFF`; nothing durable. "
             "Durable loop: the same for 32 files, then an fsync of each, of the folder, and one durable commit: what "
             "durability costs on this disk when nothing else is done, one fsync after another. Both goals hang on what "
-            "an fsync costs beside a write into the page cache, which here changes from minute to minute."
+            "an fsync costs beside a write into the page cache, which here changes from minute to minute. The peer "
+            "does not make its audio durable at all; where a durable loop alone is not twice as fast as it, nothing "
+            "durable is."
         ),
         data=f"{files} files a round, on the disk this page was written on",
         figures=[

@@ -30,11 +30,11 @@ async def send_json_array(
 ) -> bool:
     """Send `chunks`, each an encoded JSON array of any number of items, as one array; 200.
 
-    A chunk that is a bytearray is used up. With `name` (a plain ASCII word) the array is the one field of an object. The status line goes out with the first
-    chunk: what fails before it can still be answered with a proper error. What fails later is raised on, and the
-    server aborts the connection, so that half a list never parses. With `receive` a client that leaves ends the scan
-    early. `ended` may tell that nothing follows the chunk given last: a list of one chunk is then one message with
-    its length. Gives whether the list was sent whole.
+    A chunk that is a bytearray is used up. With `name` (a plain ASCII word) the array is the one field of an object.
+    The status line goes out with the first chunk: what fails before it can still be answered with a proper error. What
+    fails later is raised on, and the server aborts the connection, so that half a list never parses. With `receive` a
+    client that leaves ends the scan early. `ended` may tell that nothing follows the chunk given last: a list of one
+    chunk is then one message with its length. Gives whether the list was sent whole.
     """
     opening, closing = (b"[", b"]") if name is None else (b'{"%b":[' % name.encode("ascii"), b"]}")
     async with _closing(chunks):
