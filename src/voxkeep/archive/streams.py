@@ -19,8 +19,6 @@ Shape = Callable[[list[Row]], T]
 
 FIRST_CHUNK_ROWS = 100
 """The first chunk is small, so that the first byte leaves while the scan runs."""
-HIDDEN = 3
-"""Columns in front of the asked ones: started_at, id, and the key that orders rows of one start."""
 
 _start = itemgetter(0)
 _start_and_key = itemgetter(0, 2)

@@ -62,6 +62,10 @@ def record(key: str, start: int = NOON, duration: int = 1_000, **changes: Any) -
     }
 
 
+def some(count: int, **changes: Any) -> list[dict[str, Any]]:
+    return [record(f"k-{number:02}", NOON + number * 60_000, **changes) for number in range(count)]
+
+
 def call(key: str, *recordings: Record, **changes: Any) -> Record:
     return {
         "callId": "853be5cc-f498-5D47-a552-a0b38e6841fc",
