@@ -1,7 +1,7 @@
 """The local folder: objects are files that a person can find, mode 0600, put so that a power cut loses nothing.
 
-A put writes a temporary file in the object's own folder, hashing on the way, checks the length, fsyncs and closes
-it, gives it its name and fsyncs the folder. The name is given by a hard link that fails when it is taken (a plain
+A put writes a temporary file in the object's own folder, hashing on the way, checks the length, fsyncs it, gives it
+its name, closes it and fsyncs the folder. The name is given by a hard link that fails when it is taken (a plain
 rename would silently replace another process's object), then the temporary name goes.
 
 Every temporary file is locked (flock) by its writer as long as that lives, so a sweep can tell an abandoned one

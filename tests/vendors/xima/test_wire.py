@@ -481,13 +481,6 @@ async def test_a_call_that_is_corrected_keeps_its_id(archive: Archive) -> None:
     assert await served_calls(archive, tenant) == [replace(CALL, recordings=[])]
 
 
-def test_the_words_held_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "MOST_WORDS", 10)
-    words: wire._Words[str] = wire._Words(str.upper)
-    assert [words[str(number) + "a"] for number in range(100)] == [f"{number}A" for number in range(100)]
-    assert len(words) <= 12
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

@@ -78,8 +78,8 @@ class AudioRoute:
         asked = asked.lower()
         for tenant in sorted(request.tenants, key=lambda each: asked not in names_of(each)):
             named = asked in names_of(tenant)
-            grant = request.principal.grants[tenant.id]
-            if named and Permission.RECORDINGS_LISTEN not in grant.permissions:
+            may_listen = request.principal.may(tenant.id, Permission.RECORDINGS_LISTEN)
+            if named and not may_listen:
                 raise ForbiddenError(NOT_ALLOWED)
             recording = await self._lookup(tenant, key)
             # a collected recording shows its vendor's own name of the tenant, so that name leads to it too
@@ -87,12 +87,8 @@ class AudioRoute:
                 continue
             if recording.state not in (State.KEPT, State.PENDING):
                 continue
-            agents = frozenset(
-                {recording.agent, recording.agent_name, recording.agent_extension, recording.agent_login}
-            )
-            if Permission.RECORDINGS_LISTEN not in grant.permissions or not grant.visibility.allows(
-                agents, recording.skill
-            ):
+            visibility = request.principal.grants[tenant.id].visibility
+            if not may_listen or not visibility.allows(recording.agent_names, recording.skill):
                 raise ForbiddenError(NOT_ALLOWED)
             return tenant, recording
         raise NotFoundError(NO_RECORDING)

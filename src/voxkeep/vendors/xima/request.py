@@ -40,8 +40,8 @@ class Request(NamedTuple):
 
     def parts(self, permission: Permission) -> list[Part]:
         """Return what may be seen of each tenant with `permission`. Raises ForbiddenError when there is nothing."""
-        grants = [(tenant, self.principal.grants[tenant.id]) for tenant in self.tenants]
-        parts = [Part(tenant.id, grant.visibility) for tenant, grant in grants if permission in grant.permissions]
+        asked = {tenant.id for tenant in self.tenants}
+        parts = [part for part in self.principal.scopes(permission) if part.tenant in asked]
         if not parts:
             raise ForbiddenError(NOT_ALLOWED)
         return parts

@@ -7,7 +7,7 @@ Lists are turned from rows into answers column by column: 300,000 rows must not 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -107,22 +107,10 @@ _SHOWS_ITS_OWN_KEY = {VENDOR, OWN}
 _START_AND_KEY = attrgetter("startTime", "recordingKey")
 
 
-class _Words(dict[T, str]):
-    """A table that is filled by a function as words are met; looking up costs no Python call."""
-
-    def __init__(self, make: Callable[[T], str], known: dict[Any, str] | None = None) -> None:
-        super().__init__(known or {})
-        self._make = make
-
-    def __missing__(self, key: T) -> str:
-        if len(self) > MOST_WORDS:
-            self.clear()
-        word = self[key] = self._make(key)
-        return word
+def _direction(ours: str) -> str:
+    return DIRECTIONS.get(ours, ours)
 
 
-MOST_WORDS = 100_000
-_directions: _Words[str] = _Words(lambda ours: DIRECTIONS.get(ours, ours))
 _statuses = {int(state): word for state, word in STATUS_OF_STATE.items()}
 
 
@@ -164,7 +152,7 @@ def _made(rows: Sequence[Row], tenant: str | Mapping[TenantId, str]) -> tuple[li
             receiving,
             _tenant_column(sources, tenant, *tenants),
             tags,
-            map(_directions.__getitem__, directions),
+            map(DIRECTIONS.get, directions, directions),
             skills,
             agents,
         )
@@ -185,7 +173,7 @@ def calls_of(rows: Sequence[Row], tenant_names: Mapping[TenantId, str]) -> list[
             callKey=key,
             startTime=started_at,
             endTime=ended_at,
-            direction=_directions[direction],
+            direction=_direction(direction),
             tenantName=source or tenant_names[tenant],
             callerId=caller,
             dialedPartyNumber=dialled,
@@ -281,7 +269,7 @@ def recording_of(wire: XimaRecording, tenant: TenantId, tenant_name: str) -> Rec
     shown = XimaRecording(
         **asdict(wire)
         | {
-            "callDirection": _directions[direction],
+            "callDirection": _direction(direction),
             "agent": recording.agent,
             "tenantName": recording.source_tenant or tenant_name,
             # without a key the recording gets a call of its own, whose key would be shown
@@ -313,7 +301,7 @@ def call_of(wire: XimaCall, tenant: TenantId, tenant_name: str) -> Call:
         location=wire.location,
         drop_event=wire.dropEventType,
     )
-    shown = replace(wire, direction=_directions[direction], tenantName=call.source_tenant or tenant_name)
+    shown = replace(wire, direction=_direction(direction), tenantName=call.source_tenant or tenant_name)
     return replace(call, extra=_differences(wire, shown))
 
 
