@@ -2,7 +2,9 @@
 
 import json
 import re
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,6 +63,9 @@ def test_variables_that_are_no_settings_are_left_alone(tmp_path: Path) -> None:
         ("VOXKEEP_COLLECT_PACE_SECONDS", "nan", r"\$\.collect\.pace_seconds"),
         ("VOXKEEP_COLLECT_PACE_SECONDS", "inf", r"\$\.collect\.pace_seconds"),
         ("VOXKEEP_SERVER_PROT", "1", "`prot`.*server"),
+        ("VOXKEEP_SERVER_REQUIRE_HTTPS", "perhaps", r"\$\.server\.require_https"),
+        ("VOXKEEP_SERVER_REQUIRE_HTTPS", "", r"\$\.server\.require_https"),
+        ("VOXKEEP_SERVER_TRUSTED_PROXIES", "proxy.test", r"trusted_proxies: 'proxy.test'.*\$\.server"),
     ],
 )
 def test_a_mistake_in_the_environment_names_the_setting(tmp_path: Path, variable: str, text: str, told: str) -> None:
@@ -78,6 +83,9 @@ def test_a_mistake_in_the_environment_names_the_setting(tmp_path: Path, variable
         ("server = 5", "voxkeep.toml: server stands outside"),
         ("[server\nport = 1", "voxkeep.toml: .*line 1"),
         ("[xima]\naudio_window_requests = 101", r"\$\.xima\.audio_window_requests"),
+        ("[server]\ntrusted_proxies = ['10.0.0.1']", r"\$\.server\.trusted_proxies"),
+        ("[server]\ntrusted_proxies = '10.0.0.1, 10.0.0.0/33'", r"trusted_proxies: '10.0.0.0/33'.*\$\.server"),
+        ("[server]\ntrusted_proxies = '10.0.0.1/8'", r"trusted_proxies: 10.0.0.1/8 has host bits set.*\$\.server"),
     ],
 )
 def test_a_mistake_in_the_file_names_the_setting(tmp_path: Path, text: str, told: str) -> None:
@@ -93,6 +101,48 @@ def test_a_file_that_is_no_text_or_cannot_be_read_is_a_clear_error(tmp_path: Pat
     (tmp_path / FILE_NAME).mkdir()
     with pytest.raises(SettingsError, match=r"voxkeep\.toml: Is a directory"):
         load(tmp_path, {})
+
+
+# HTTPS
+
+
+@pytest.mark.parametrize(
+    ("text", "required"), [("true", True), ("False", False), ("1", True), ("0", False), ("null", None)]
+)
+def test_whether_https_is_required_may_be_left_to_the_address(
+    tmp_path: Path,
+    text: str,
+    required: bool | None,  # noqa: FBT001 -- a table's column
+) -> None:
+    assert load(tmp_path, {"VOXKEEP_SERVER_REQUIRE_HTTPS": text}).server.require_https is required
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("10.0.0.1", ("10.0.0.1/32",)),
+        ("10.0.0.0/8,::1", ("10.0.0.0/8", "::1/128")),
+        (" 192.0.2.0/24 , fd00::/8, ", ("192.0.2.0/24", "fd00::/8")),
+    ],
+)
+def test_trusted_proxies_are_addresses_or_networks(tmp_path: Path, text: str, networks: tuple[str, ...]) -> None:
+    server = load(tmp_path, {"VOXKEEP_SERVER_TRUSTED_PROXIES": text}).server
+    assert tuple(map(str, server.trusted_networks())) == networks
+
+
+@given(networks=st.lists(st.tuples(st.ip_addresses(), st.integers(0, 128))), comma=st.sampled_from([",", ", ", " , "]))
+def test_any_networks_are_read_as_they_were_written(networks: list[tuple[Any, int]], comma: str) -> None:
+    wanted = [ip_network((address, min(bits, address.max_prefixlen)), strict=False) for address, bits in networks]
+    read = load(Path("not-there"), {"VOXKEEP_SERVER_TRUSTED_PROXIES": comma.join(map(str, wanted))})
+    assert list(read.server.trusted_networks()) == wanted
+
+
+@given(text=st.text(max_size=30) | st.text("0123456789.:/, af", max_size=30))
+def test_any_text_is_networks_or_a_refusal_naming_the_setting(text: str) -> None:
+    told = outcome(Path("not-there"), {"VOXKEEP_SERVER_TRUSTED_PROXIES": text})
+    assert isinstance(told, Settings) or "trusted_proxies" in told
 
 
 def outcome(home: Path, environment: dict[str, str]) -> Settings | str:

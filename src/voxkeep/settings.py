@@ -5,7 +5,9 @@ settings: they come from an environment variable or a file that a command names.
 """
 
 import os
+import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,8 @@ from msgspec import Meta, Struct, field
 
 PREFIX = "VOXKEEP_"
 FILE_NAME = "voxkeep.toml"
+PORTS = re.compile(r" *(\d{1,5}) *- *(\d{1,5}) *", re.ASCII)
+MOST_PORT = 65_535
 
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
@@ -37,6 +41,25 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """Requests worked on at once; one more is answered 503 with Retry-After."""
     retry_after_seconds: Positive = 30
     """The Retry-After of those 503 answers, in seconds."""
+    require_https: bool | None = None
+    """Refuse plain HTTP with 403. None: where the server listens on an address that is not loopback."""
+    trusted_proxies: str = ""
+    """Addresses or networks (CIDR) whose X-Forwarded-Proto is believed, comma-separated."""
+    tls_cert: str = ""
+    """PEM file with the certificate, and those that lead to its root; with `tls_key` the server speaks HTTPS."""
+    tls_key: str = ""
+    """PEM file with the certificate's private key, without a passphrase."""
+
+    def __post_init__(self) -> None:
+        """Read what has a form of its own, so that a mistake is told when the settings are loaded."""
+        self.trusted_networks()
+
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return `trusted_proxies`, each as a network. Raises ValueError naming the setting."""
+        try:
+            return tuple(ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip())
+        except ValueError as error:
+            raise ValueError(f"trusted_proxies: {error}") from error
 
 
 class Database(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +101,39 @@ class Xima(Struct, frozen=True, forbid_unknown_fields=True):
     """Name of an object around the call list of call-recording-info; empty for a bare array."""
 
 
+class EightByEight(Struct, frozen=True, forbid_unknown_fields=True):
+    """The 8x8 dialect's FTPS server (`voxkeep serve --ftps-port`): recordings as files, read-only."""
+
+    ftps_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    """Port of the FTPS server, on the address of `server.host`; 0 takes a free one. None: there is no such server."""
+    ftps_passive_ports: str = ""
+    """Ports for data connections, from-to; empty lets the system choose."""
+    ftps_masquerade: str = ""
+    """IPv4 address that clients are told to open data connections to, where the server stands behind a NAT."""
+    ftps_max_connections: Positive = 64
+    """FTPS clients connected at once; one more is turned away."""
+    ftps_max_connections_per_address: Positive = 32
+    """FTPS clients connected at once from one address."""
+
+    def __post_init__(self) -> None:
+        """Read what has a form of its own, so that a mistake is told when the settings are loaded."""
+        self.passive_ports()
+        if self.ftps_masquerade:
+            try:
+                IPv4Address(self.ftps_masquerade)
+            except ValueError as error:
+                raise ValueError(f"ftps_masquerade: {error}") from error
+
+    def passive_ports(self) -> range | None:
+        """Return `ftps_passive_ports`, None when the system chooses. Raises ValueError naming the setting."""
+        if not self.ftps_passive_ports:
+            return None
+        match = PORTS.fullmatch(self.ftps_passive_ports)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]) <= MOST_PORT:
+            raise ValueError("ftps_passive_ports: not a range of ports as in 40000-40127")
+        return range(int(match[1]), int(match[2]) + 1)
+
+
 class Collect(Struct, frozen=True, forbid_unknown_fields=True):
     """The collector (`voxkeep collect`)."""
 
@@ -108,6 +164,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     database: Database = field(default_factory=Database)
     archive: Archive = field(default_factory=Archive)
     xima: Xima = field(default_factory=Xima)
+    eightbyeight: EightByEight = field(default_factory=EightByEight)
     collect: Collect = field(default_factory=Collect)
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -28,8 +29,8 @@ from voxkeep.audio.probe import AudioFacts
 from voxkeep.audio.render import Form
 from voxkeep.demo.clips import Clip, clips, content
 from voxkeep.server.app import App
+from voxkeep.server.serve import DIALECTS
 from voxkeep.settings import Settings
-from voxkeep.vendors.xima.api import XimaApi
 
 START = EpochMs(1_707_770_449_131)
 CLIP = min(clips(), key=lambda clip: clip.duration_ms)
@@ -72,9 +73,21 @@ def request_bytes(method: str, target: str, headers: Mapping[str, str]) -> bytes
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def exchange(port: int, data: bytes) -> bytes:
-    """Send bytes and return all that comes back until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+def connected(port: int, tls: ssl.SSLContext | None = None) -> socket.socket:
+    """Connect to a server on loopback."""
+    plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+    if tls is None:
+        return plain
+    try:
+        return tls.wrap_socket(plain, server_hostname="localhost")
+    except OSError:
+        plain.close()
+        raise
+
+
+def exchange(port: int, data: bytes, tls: ssl.SSLContext | None = None) -> bytes:
+    """Send bytes, over TLS with a client's context, and return all that comes back until the server closes."""
+    with connected(port, tls) as connection:
         connection.sendall(data)
         parts = []
         while part := connection.recv(1 << 16):
@@ -125,7 +138,8 @@ class World:
     async def open(self) -> Self:
         self.archive = await Archive.at(self.home, self.settings, [ACCESS])
         self.access = Access(self.archive.database, self.settings, self.archive.tenants, clock=self._clock)
-        self.app = App(self.archive, [XimaApi(self.archive, self.access)], self.settings.server)
+        dialects = [made(self.archive, self.access) for made in DIALECTS]
+        self.app = App(self.archive, dialects, self.settings.server)
         self._server, self.port = await _listening(self.app)
         self.access.start()
         return self
@@ -221,7 +235,14 @@ def restricted(agents: Sequence[str] = (), skills: Sequence[str] = ()) -> Grant:
 
 async def _listening(app: ASGIApp) -> tuple[uvicorn.Server, int]:
     config = uvicorn.Config(
-        app, interface="asgi3", http="httptools", ws="none", lifespan="off", log_config=None, access_log=False
+        app,
+        interface="asgi3",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
     )
     config.load()
     server = uvicorn.Server(config)

@@ -6,20 +6,25 @@ import json
 import os
 import signal
 import socket
+import ssl
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
-from tests.server.harness import World, exchange, parsed, refused
+from tests.server.harness import World, connected, exchange, parsed, refused
+from tests.server.tls import Certificate, certificate
 
 from voxkeep.server.protocol import LINGER_BYTES, MAX_HEAD_BYTES, PIECE_BYTES, BoundedHttpProtocol
 from voxkeep.server.serve import serve
+from voxkeep.server.tls import tls_context
 from voxkeep.settings import Server as ServerSettings
 from voxkeep.web.errors import send_json
 from voxkeep.web.zerocopy import ZeroCopy, offered, send_span
@@ -30,7 +35,7 @@ END = b"Connection: close\r\n\r\n"
 class Bounded:
     """A real uvicorn with the protocol on 127.0.0.1 in a thread; it tells what it got, or sends `file`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, tls: Certificate | None = None) -> None:
         self.asked = 0
         self.zero_copied = 0
         self._file = file
@@ -46,6 +51,9 @@ class Bounded:
             log_config=None,
             access_log=False,
         )
+        config.load()
+        if tls is not None:
+            config.ssl = tls_context(ServerSettings(tls_cert=str(tls.cert), tls_key=str(tls.key)))
         self._server = uvicorn.Server(config)
         self._loop_factory = config.get_loop_factory()
         self._thread = threading.Thread(target=self._run)
@@ -65,7 +73,9 @@ class Bounded:
         await send_json(send, 200, json.dumps(told).encode())
 
     async def _send_file(self, scope: Scope, send: Send) -> None:
-        assert offered(scope)
+        if not offered(scope):
+            await send_json(send, 200, self._file.read_bytes())
+            return
         size = self._file.stat().st_size
         descriptor = os.open(self._file, os.O_RDONLY)
         try:
@@ -77,6 +87,10 @@ class Bounded:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             runner.run(self._server.serve(sockets=[self._socket]))
+
+    @property
+    def connections(self) -> int:
+        return len(self._server.server_state.connections)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Bounded"]:
@@ -121,6 +135,11 @@ def head_of(size: int, headers: int = 1) -> bytes:
     head = start + b"".join(lines) + END
     assert len(head) == size
     return head
+
+
+def resident_bytes() -> int:
+    """Return this process's memory, what OpenSSL holds included."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def flood(connection: socket.socket, size: int) -> None:
@@ -272,6 +291,73 @@ def test_a_file_still_goes_from_the_kernel_to_the_socket(server: Bounded) -> Non
 def test_what_is_not_http_is_refused_as_before(server: Bounded) -> None:
     answer = parsed(exchange(server.port, b"\x16\x03\x01" + bytes(100_000)))
     assert answer.status == 400
+
+
+# Over TLS
+
+
+class Encrypted(NamedTuple):
+    """The server behind TLS, and a client's context."""
+
+    server: Bounded
+    tls: ssl.SSLContext
+
+    def asked(self, data: bytes) -> bytes:
+        return exchange(self.server.port, data, self.tls)
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
+    folder = tmp_path_factory.mktemp("encrypted")
+    file, made = folder / "file", certificate(folder)
+    file.write_bytes(bytes(range(256)) * 1_000)
+    with Bounded(file, made).running() as running:
+        yield Encrypted(running, made.client)
+
+
+@pytest.mark.parametrize("headers", [1, 50])
+@pytest.mark.parametrize("size", [1_000, PIECE_BYTES, 60_000, MAX_HEAD_BYTES])
+def test_over_tls_a_head_within_the_limit_is_answered(encrypted: Encrypted, size: int, headers: int) -> None:
+    answer = parsed(encrypted.asked(head_of(size, headers)))
+    assert (answer.status, answer.json["headers"]) == (200, headers + 2)
+
+
+@pytest.mark.parametrize("size", [100_000, 400_000, 3_000_000])
+def test_over_tls_a_head_over_the_limit_is_refused(encrypted: Encrypted, size: int) -> None:
+    before = encrypted.server.asked
+    message_of(encrypted.asked(head_of(size)), 431)
+    message_of(encrypted.asked(b"GET /" + b"a" * size + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"), 414)
+    assert encrypted.server.asked == before
+
+
+def test_over_tls_a_refused_client_that_stays_is_cut_off(encrypted: Encrypted) -> None:
+    with connected(encrypted.server.port, encrypted.tls) as connection:
+        connection.sendall(head_of(100_000))
+        message_of(b"".join(iter(lambda: connection.recv(65_536), b"")), 431)
+        give_up = time.monotonic() + 20
+        while encrypted.server.connections:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+
+
+def test_over_tls_what_follows_a_refusal_is_thrown_away(encrypted: Encrypted) -> None:
+    before = resident_bytes()
+    with connected(encrypted.server.port, encrypted.tls) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+        with contextlib.suppress(OSError):
+            flood(connection, 100_000_000)
+        assert resident_bytes() - before < 20_000_000
+
+
+def test_over_tls_a_long_body_is_not_counted(encrypted: Encrypted) -> None:
+    head = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % 20_000_000 + END
+    assert parsed(encrypted.asked(head + bytes(20_000_000))).json["body"] == 20_000_000
+
+
+def test_over_tls_a_file_goes_the_ordinary_way(encrypted: Encrypted) -> None:
+    answer = parsed(encrypted.asked(b"GET /file HTTP/1.1\r\nHost: localhost\r\n" + END))
+    assert answer.body == bytes(range(256)) * 1_000
+    assert encrypted.server.zero_copied == 0
 
 
 # The whole server

@@ -11,6 +11,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from voxkeep.archive import Archive
+from voxkeep.server.https import HttpsGuard
 from voxkeep.settings import Server
 from voxkeep.web.errors import BadRequestError, HttpError, NotFoundError, UnavailableError, send_json
 from voxkeep.web.paths import refuse
@@ -47,6 +48,7 @@ class App:
         self._archive = archive
         self._dialects = dialects
         self._settings = settings
+        self._https = HttpsGuard(settings)
         self._plain = PlainErrors()
         self._own = {"/healthz": self._health, "/readyz": self._readiness}
         self._in_flight = 0
@@ -81,6 +83,7 @@ class App:
         return None
 
     def _guard(self, scope: Scope) -> None:
+        self._https.check(scope)
         reason = refuse(scope["raw_path"], scope["query_string"])
         if reason is not None:
             raise BadRequestError(reason)

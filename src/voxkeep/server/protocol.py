@@ -99,11 +99,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _linger(self) -> None:
         """Close the sending side only, for a while: a client still sending would lose the answer to a reset."""
-        if not self.transport.can_write_eof():
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.timeout_keep_alive_task = self.loop.call_later(LINGER_SECONDS, self.timeout_keep_alive_handler)
+        else:  # TLS: closing throws away what still comes, but waits half a minute for a client that stays
             self.transport.close()
-            return
-        self.transport.write_eof()
-        self.timeout_keep_alive_task = self.loop.call_later(LINGER_SECONDS, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _discard(self, size_bytes: int) -> None:
         self._discarded_bytes += size_bytes
