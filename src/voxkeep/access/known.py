@@ -17,6 +17,11 @@ class Known(Struct, frozen=True):
     """By name, host and host label, each in lower case."""
     by_id: Mapping[TenantId, Tenant]
 
+    def under_host(self, host: str) -> Tenant | None:
+        """Return the tenant whose own host this is (in lower case), None for any other host."""
+        asked = self.by_name.get(host)
+        return asked if asked is not None and asked.host.lower() == host else None
+
 
 class KnownTenants:
     """The tenants of an archive, read again once the epoch has moved."""

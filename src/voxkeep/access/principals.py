@@ -15,12 +15,18 @@ class Permission(StrEnum):
     RECORDINGS_LIST = "recordings:list"
     RECORDINGS_LISTEN = "recordings:listen"
     CALLS_LIST = "calls:list"
+    RECORDINGS_REMOVE = "recordings:remove"
+    TRANSCRIPTS_READ = "transcripts:read"
+    TRANSCRIPTS_REMOVE = "transcripts:remove"
 
 
 DESCRIPTIONS: Mapping[Permission, str] = {
     Permission.RECORDINGS_LIST: "List recordings and what is known of them.",
     Permission.RECORDINGS_LISTEN: "Listen to recordings and download their audio.",
     Permission.CALLS_LIST: "List calls with their recordings (Xima's call-recording-info).",
+    Permission.RECORDINGS_REMOVE: "Remove recordings.",
+    Permission.TRANSCRIPTS_READ: "List, read and search chat transcripts.",
+    Permission.TRANSCRIPTS_REMOVE: "Remove the messages of chat transcripts.",
 }
 EVERYTHING: frozenset[str] = frozenset(Permission)
 """Every permission there is."""

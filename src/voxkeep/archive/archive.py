@@ -7,19 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
-from voxkeep.archive import catalog
+from voxkeep.archive import catalog, pages, search
 from voxkeep.archive.alarms import Alarms
 from voxkeep.archive.changes import Changes
-from voxkeep.archive.errors import ArchiveError, RemovalRefused, UnknownRecording
+from voxkeep.archive.errors import ArchiveError, RemovalRefused, UnknownRecording, UnknownTranscript
+from voxkeep.archive.folders import Files, all_folders, has_files
 from voxkeep.archive.intake import Incoming, Intake, Kept, NewAudio
 from voxkeep.archive.migrations import MIGRATIONS
-from voxkeep.archive.model import Call, Recording, State
-from voxkeep.archive.query import Scope, TimeRange
+from voxkeep.archive.model import Call, Message, Recording, State, Transcript
+from voxkeep.archive.query import Position, Question, Scope, TimeRange
 from voxkeep.archive.renditions import Renditions
 from voxkeep.archive.rows import recording_of
 from voxkeep.archive.streams import Chunks, Stream
 from voxkeep.archive.tenants import Tenants
-from voxkeep.archive.units import DAY_MS, EpochMs, RecordingId, TenantId, now_ms
+from voxkeep.archive.transcripts import KeptTranscript, Transcripts
+from voxkeep.archive.units import DAY_MS, EpochMs, RecordingId, TenantId, TranscriptId, now_ms
 from voxkeep.audio.render import Form
 from voxkeep.database import Database, DatabaseError, Migrations, Row, Value, migrate
 from voxkeep.database.sqlite import SqliteDatabase
@@ -64,7 +66,8 @@ class Archive:
         self._originals = originals
         self._rendition_vault = renditions
         self._intake = Intake(database, self.tenants, originals, renditions)
-        self.renditions = Renditions(database, originals, renditions, self._intake, self.alarms)
+        self.renditions = Renditions(database, originals, renditions, self._intake, self.alarms, home)
+        self.transcripts = Transcripts(database)
 
     @classmethod
     async def at(cls, home: Path, settings: Settings, rooms: Iterable[Migrations] = ()) -> Self:
@@ -160,6 +163,44 @@ class Archive:
         streams = [Stream(self.database, table, key, columns, scope, times) for scope in scopes]
         return Chunks(streams, shape, self.settings.archive.chunk_rows)
 
+    async def page(
+        self,
+        question: Question,
+        after: Position,
+        limit: int,
+        columns: Sequence[str],
+        shape: Callable[[list[Row]], T],
+    ) -> T:
+        """Return what `shape` makes of the next recordings after a place; its rows are (started_at, id, *columns).
+
+        In the order of the table's key; `shape` runs off the event loop. The end is a read of fewer than `limit` rows.
+        """
+        return await pages.rows_after(self.database, "recordings", question, after, limit, columns, shape)
+
+    async def page_transcripts(
+        self,
+        question: Question,
+        after: Position,
+        limit: int,
+        columns: Sequence[str],
+        shape: Callable[[list[Row]], T],
+    ) -> T:
+        """Return the same of the next chat transcripts."""
+        return await pages.rows_after(self.database, "transcripts", question, after, limit, columns, shape)
+
+    async def search(
+        self, scopes: Sequence[Scope], question: str, times: TimeRange | None, before: int | None, limit: int
+    ) -> list[search.Hit]:
+        """Return up to `limit` chat messages with the words asked for, newest first, numbered below `before`.
+
+        Raises `voxkeep.archive.search.NoWords`.
+        """
+        return await search.search_all(self.database, scopes, question, times, before, limit)
+
+    async def keep_transcript(self, transcript: Transcript, messages: Sequence[Message]) -> KeptTranscript:
+        """Keep a chat with its messages; when this returns, both are durable. A key that is held changes nothing."""
+        return await self.transcripts.keep(transcript, messages)
+
     async def of_calls(self, scope: Scope, calls: Sequence[bytes], columns: Sequence[str]) -> list[Row]:
         """Return the recordings of some calls (their ids as bytes) as rows of `columns`, ordered by start and key."""
         sql, names = catalog.select_of_calls(scope.visibility, columns, len(calls))
@@ -174,17 +215,46 @@ class Archive:
         """Return the recording that a vendor calls `key`, tombstones included."""
         return await self._one(catalog.SELECT_BY_KEY, tenant, vendor, key)
 
+    async def by_file_name(self, tenant: TenantId, name: str) -> Recording | None:
+        """Return the recording that shows this file name, tombstones included."""
+        return await self._one(catalog.SELECT_BY_FILE_NAME, tenant, name)
+
     async def _one(self, sql: str, *values: Value) -> Recording | None:
         rows = await self.database.read(sql, *values)
         return recording_of(rows[0]) if rows else None
+
+    async def folders(self, tenant: TenantId) -> list[str]:
+        """Return the folders of file names (`S<yyyymmdd>`) in which a tenant has kept recordings, in order."""
+        return await all_folders(self.database, tenant)
+
+    async def has_folder(self, tenant: TenantId, folder: str) -> bool:
+        """Tell whether a tenant has a kept recording in a folder."""
+        return await has_files(self.database, tenant, folder)
+
+    def in_folder(
+        self, tenant: TenantId, folder: str, columns: Sequence[str], shape: Callable[[list[Row]], T]
+    ) -> Files[T]:
+        """Yield what `shape` makes of the kept recordings in a folder, in order of file name, a chunk at a time.
+
+        `shape` runs off the event loop. Its rows are (file_name, started_at, id, *columns); the last chunk may be
+        empty.
+        """
+        return Files(self.database, tenant, folder, columns, shape, self.settings.archive.chunk_rows)
 
     async def open(self, recording: Recording, form: Form | None = None) -> Reader:
         """Open a recording's audio, in its original form or in another. Raises AudioNotReady, AudioMissing."""
         return await self.renditions.open(recording, form)
 
-    async def may_remove(self, recording: Recording) -> str | None:
-        """Return why `recording` may not be removed, or None. Nothing forbids it yet."""
-        del recording
+    async def open_made(self, recording: Recording, form: Form) -> Reader:
+        """Open a recording's audio in a form, which is made first where it is missing.
+
+        Raises AudioNotReady when there is no audio yet, AudioMissing, AudioError, VaultError or DatabaseError.
+        """
+        return await self.renditions.open_made(recording, form)
+
+    async def may_remove(self, kept: Recording | Transcript) -> str | None:
+        """Return why a recording or chat may not be removed, or None. Nothing forbids it yet."""
+        del kept
         return None
 
     async def remove(self, tenant: TenantId, identity: RecordingId, *, hard: bool = False) -> Recording:
@@ -195,11 +265,7 @@ class Archive:
         recording = await self.by_id(tenant, identity)
         if recording is None or recording.state is State.REMOVED:
             raise UnknownRecording(f"no recording {identity}")
-        refusal = await self.may_remove(recording)
-        if refusal is not None:
-            raise RemovalRefused(refusal)
-        grace_ms = 0 if hard else self.settings.archive.removal_grace_days * DAY_MS
-        free_at = EpochMs(now_ms() + grace_ms)
+        free_at = await self._free_at(recording, hard=hard)
         buried = await self.database.write(lambda transaction: catalog.bury(transaction, recording, free_at))
         if not buried:
             raise UnknownRecording(f"no recording {identity}")
@@ -207,8 +273,31 @@ class Archive:
             await self._free(recording)
         return recording
 
+    async def remove_transcript(self, tenant: TenantId, identity: TranscriptId, *, hard: bool = False) -> Transcript:
+        """Take a chat's messages away; the chat stands. They are freed after the grace, or now (`hard`).
+
+        Returns it as it was before; one removed already stays as it is. Raises UnknownTranscript, RemovalRefused.
+        """
+        transcript = await self.transcripts.by_id(tenant, identity)
+        if transcript is None:
+            raise UnknownTranscript(f"no transcript {identity}")
+        free_at = await self._free_at(transcript, hard=hard)
+        if await self.transcripts.remove(transcript, free_at) and hard:
+            await self.transcripts.free(transcript)
+        return transcript
+
+    async def _free_at(self, kept: Recording | Transcript, *, hard: bool) -> EpochMs:
+        """Return when what is removed now is freed. Raises RemovalRefused when it may not be removed."""
+        refusal = await self.may_remove(kept)
+        if refusal is not None:
+            raise RemovalRefused(refusal)
+        return EpochMs(now_ms() + (0 if hard else self.settings.archive.removal_grace_days * DAY_MS))
+
     async def free_due(self) -> int:
-        """Free the audio of tombstones whose grace is over, and return how many there were."""
+        """Free what was removed and whose grace is over, and return how many recordings and chats that were."""
+        return await self._free_recordings_due() + await self.transcripts.free_due()
+
+    async def _free_recordings_due(self) -> int:
         rows = await self.database.read(
             "SELECT tenant, recording FROM removals WHERE free_at <= $1 ORDER BY free_at LIMIT $2",
             now_ms(),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from voxkeep.archive import changes
+from voxkeep.archive import changes, filenames
 from voxkeep.archive.model import Call, Recording, Rendition, State
 from voxkeep.archive.query import Visibility
 from voxkeep.archive.rows import (
@@ -27,10 +27,15 @@ _CALL = ", ".join(CALL_COLUMNS)
 
 # names of our own tables and columns only; every value is a parameter
 SELECT_BY_ID = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND id = $2"  # noqa: S608
+SELECT_BY_FILE_NAME = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND file_name = $2"  # noqa: S608
 SELECT_BY_KEY = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
 INSERT_RECORDING = insert_statement("recordings", RECORDING_COLUMNS)
 SELECT_CALL = f"SELECT {_CALL} FROM calls WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
 INSERT_CALL = insert_statement("calls", CALL_COLUMNS)
+NOTE_DIALLED = (
+    "UPDATE recordings SET dialled_number = $3 "
+    "WHERE tenant = $1 AND call = $2 AND dialled_number = '' AND CAST($3 AS TEXT) <> ''"
+)
 INSERT_RENDITION = (
     "INSERT INTO renditions (tenant, recording, form, layer, name, bytes, sha256, made_at) "
     "VALUES ($1, $2, $3, '', $4, $5, $6, $7) ON CONFLICT (tenant, recording, form, layer) DO NOTHING"
@@ -81,7 +86,14 @@ async def insert(
     """
     renew = call is not None and call_is_whole
     known = await ensure_call(transaction, call or own_call(recording), renew=renew)
-    kept = replace(recording, call=known.id, call_key=recording.call_key or known.key, kept_at=now_ms())
+    kept = replace(
+        recording,
+        call=known.id,
+        call_key=recording.call_key or known.key,
+        dialled_number=recording.dialled_number or known.dialled_number,
+        file_name=await filenames.named(transaction, recording),
+        kept_at=now_ms(),
+    )
     await transaction.execute(INSERT_RECORDING, *recording_values(kept))
     await tell(transaction, "recording.kept", kept)
     return kept
@@ -89,10 +101,18 @@ async def insert(
 
 async def promote(transaction: Transaction, pending: Recording, recording: Recording) -> Recording:
     """Give a recording that was waiting for its audio what came; its id, call and key stay."""
+    # first, so that it does not meet its own file name
+    await transaction.execute("DELETE FROM recordings WHERE tenant = $1 AND id = $2", pending.tenant, pending.id.bytes)
+    named = replace(recording, file_name=recording.file_name or pending.file_name)
     kept = replace(
-        recording, id=pending.id, call=pending.call, call_key=recording.call_key or pending.call_key, kept_at=now_ms()
+        recording,
+        id=pending.id,
+        call=pending.call,
+        call_key=recording.call_key or pending.call_key,
+        dialled_number=recording.dialled_number or pending.dialled_number,
+        file_name=await filenames.named(transaction, named),
+        kept_at=now_ms(),
     )
-    await transaction.execute("DELETE FROM recordings WHERE tenant = $1 AND id = $2", kept.tenant, kept.id.bytes)
     await transaction.execute(INSERT_RECORDING, *recording_values(kept))
     await tell(transaction, "recording.kept", kept)
     return kept
@@ -128,6 +148,7 @@ async def ensure_call(transaction: Transaction, call: Call, *, renew: bool = Tru
     if renewed != known:
         await transaction.execute("DELETE FROM calls WHERE tenant = $1 AND id = $2", known.tenant, known.id.bytes)
         await transaction.execute(INSERT_CALL, *call_values(renewed))
+        await transaction.execute(NOTE_DIALLED, renewed.tenant, renewed.id.bytes, renewed.dialled_number)
     return renewed
 
 

@@ -23,10 +23,10 @@ class Change(Struct, frozen=True, kw_only=True):
     seq: int
     at: EpochMs
     kind: str
-    """recording.kept, recording.removed, recording.freed, rendition.made."""
+    """recording.kept, .removed, .freed; rendition.made; transcript.kept, .removed, .freed."""
     tenant: int
     subject: str
-    """The id of the recording."""
+    """The id of the recording or transcript."""
     facts: dict[str, Any] = {}
     hashes: dict[str, bytes] = {}
 
@@ -74,6 +74,11 @@ class Changes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def latest(self) -> int:
+        """Return the number of the newest entry; 0 when there is none."""
+        rows = await self._database.read("SELECT seq FROM change_head WHERE id = 1")
+        return int(rows[0][0])
 
     async def after(self, seq: int, limit: int = 500) -> list[Change]:
         """Return up to `limit` entries that follow number `seq`, in order."""

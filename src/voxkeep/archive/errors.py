@@ -5,6 +5,7 @@ ArchiveError
 ├── UnknownTenant        no tenant has that name
 ├── TenantNameTaken      another tenant has that name, host or host label
 ├── UnknownRecording     no such recording (or it is removed, where that is asked for)
+├── UnknownTranscript    no such chat transcript
 ├── AudioMissing         the recording is held, its bytes are not where they should be: an alarm was raised
 ├── AudioNotReady        the asked form is not made yet
 └── RemovalRefused       the recording may not be removed
@@ -27,6 +28,10 @@ class TenantNameTaken(ArchiveError):
 
 class UnknownRecording(ArchiveError):
     """No such recording."""
+
+
+class UnknownTranscript(ArchiveError):
+    """No such chat transcript."""
 
 
 class AudioMissing(ArchiveError):

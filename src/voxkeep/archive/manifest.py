@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct, field
 
-from voxkeep.archive.model import IMPORTED, Call, Recording
+from voxkeep.archive.model import IMPORTED, Call, Recording, WrapUpCode
 from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId, call_key, uuid7
 from voxkeep.audio.probe import AudioFacts
 
@@ -62,6 +62,13 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     event_id: Count = 0
     system_id: Count = 0
     tag: Text = ""
+    case_id: Text = ""
+    account_number: Text = ""
+    variable_1: Text = ""
+    variable_2: Text = ""
+    out_dial_code: Text = ""
+    wrap_up_codes: tuple[WrapUpCode, ...] = ()
+    """Each with `list_name` and `name`."""
     call: Key | None = None
     """The call's identity, where several recordings belong to one call."""
     call_started_at: int | str | None = None
@@ -71,7 +78,8 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 PLAIN = (
     "direction", "calling_party", "receiving_party", "caller_number", "dialled_number", "agent_name",
-    "agent_extension", "agent_login", "skill", "skill_id", "event_id", "system_id", "tag",
+    "agent_extension", "agent_login", "skill", "skill_id", "event_id", "system_id", "tag", "case_id", "account_number",
+    "variable_1", "variable_2", "out_dial_code", "wrap_up_codes",
 )  # fmt: skip
 """Fields that a recording has under the same name."""
 

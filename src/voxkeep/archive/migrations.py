@@ -4,6 +4,7 @@ Recordings and calls are clustered on (tenant, started_at, id): a warm range of 
 286 ms through a secondary index. What lists show stands first in a row, so that a scan need not look further.
 """
 
+from voxkeep.archive import filenames
 from voxkeep.database import Migrations
 
 FIRST = """
@@ -72,4 +73,53 @@ CREATE TABLE alarms (
 )
 """
 
-MIGRATIONS = Migrations("archive", [FIRST])
+# The file name, and what only some contact centres know of a recording; an index for dialects that ask for ends.
+FILES = """
+ALTER TABLE recordings ADD COLUMN case_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE recordings ADD COLUMN account_number TEXT NOT NULL DEFAULT '';
+ALTER TABLE recordings ADD COLUMN variable_1 TEXT NOT NULL DEFAULT '';
+ALTER TABLE recordings ADD COLUMN variable_2 TEXT NOT NULL DEFAULT '';
+ALTER TABLE recordings ADD COLUMN out_dial_code TEXT NOT NULL DEFAULT '';
+ALTER TABLE recordings ADD COLUMN wrap_up_codes TEXT;
+ALTER TABLE recordings ADD COLUMN file_name TEXT;
+CREATE INDEX recordings_ended ON recordings (tenant, ended_at, id)
+"""
+FILE_NAMES_UNIQUE = "CREATE UNIQUE INDEX recordings_file_name ON recordings (tenant, file_name)"
+
+# A message's number is its time and a count (`transcripts.first_number`). The words' index has it negative, so that the
+# newest comes first: measured, FTS5 finds the first 50 of a phrase in half the time of the other direction. Without the
+# indexes of beginnings a `ch*` took 300 ms in two million messages, with them 1 ms, at 200 bytes more a message.
+CHATS = """
+CREATE TABLE transcripts (
+    tenant {big} NOT NULL, started_at {big} NOT NULL, id {bytes} NOT NULL,
+    vendor TEXT NOT NULL, vendor_key TEXT NOT NULL, call_key TEXT NOT NULL, duration_ms {big} NOT NULL,
+    state {big} NOT NULL, kind TEXT NOT NULL, agent TEXT NOT NULL, agent_extension TEXT NOT NULL,
+    agent_login TEXT NOT NULL, contact_id TEXT NOT NULL, contact_name TEXT NOT NULL, skill TEXT NOT NULL,
+    skill_id TEXT NOT NULL, channel_id TEXT NOT NULL, channel_name TEXT NOT NULL, case_id TEXT NOT NULL,
+    target_address TEXT NOT NULL, metadata TEXT, extra TEXT, ended_at {big} NOT NULL,
+    message_count {big} NOT NULL, kept_at {big} NOT NULL, removed_at {big},
+    PRIMARY KEY (tenant, started_at, id)
+) {clustered};
+CREATE UNIQUE INDEX transcripts_id ON transcripts (tenant, id);
+CREATE UNIQUE INDEX transcripts_vendor_key ON transcripts (tenant, vendor_key, vendor);
+CREATE INDEX transcripts_ended ON transcripts (tenant, ended_at, id);
+
+CREATE TABLE messages (
+    tenant {big} NOT NULL, transcript {bytes} NOT NULL, seq {big} NOT NULL, number {big} NOT NULL,
+    at {big} NOT NULL, sender TEXT NOT NULL, language TEXT NOT NULL, text TEXT NOT NULL,
+    translated_language TEXT NOT NULL, translated_text TEXT NOT NULL,
+    PRIMARY KEY (tenant, transcript, seq)
+) {clustered};
+CREATE UNIQUE INDEX messages_number ON messages (number);
+CREATE TABLE transcript_removals (
+    tenant {big} NOT NULL, transcript {bytes} NOT NULL, free_at {big} NOT NULL,
+    PRIMARY KEY (tenant, transcript)
+);
+CREATE INDEX transcript_removals_free ON transcript_removals (free_at);
+CREATE VIRTUAL TABLE message_words USING fts5 (
+    tenant, text, translated_text, content='', contentless_delete=1, detail='full', tokenize='unicode61',
+    prefix='2 3'
+)
+"""
+
+MIGRATIONS = Migrations("archive", [FIRST, FILES, filenames.fill, FILE_NAMES_UNIQUE, CHATS])

@@ -1,11 +1,11 @@
-"""What is kept: tenants, calls, recordings and their audio. Field names are ours; a vendor's stand in its room."""
+"""What is kept: tenants, calls, recordings and their audio, chats. Field names are ours; a vendor's stand in its room."""
 
 from enum import IntEnum
 from typing import Any
 
 from msgspec import Struct, field
 
-from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId
+from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId, TranscriptId
 
 OWN = "voxkeep"
 """The vendor of what was made here (captured, simulated)."""
@@ -90,6 +90,13 @@ class Call(Struct, frozen=True, kw_only=True):
     """What only one vendor has and nobody filters on, by vendor."""
 
 
+class WrapUpCode(Struct, frozen=True):
+    """What an agent chose to say about a call when it was over: a code, and the list it is in."""
+
+    list_name: str
+    name: str
+
+
 class Recording(Struct, frozen=True, kw_only=True):
     """A recording of one talking leg of a call."""
 
@@ -123,6 +130,15 @@ class Recording(Struct, frozen=True, kw_only=True):
     system_id: int = 0
     """Number of the recording system."""
     tag: str = ""
+    file_name: str = ""
+    """`names.file_name`, or the vendor's own of that form; unique in the tenant. Empty only before it is kept."""
+    case_id: str = ""
+    account_number: str = ""
+    variable_1: str = ""
+    """Free values that a screen pop or dialler gave the call."""
+    variable_2: str = ""
+    out_dial_code: str = ""
+    wrap_up_codes: tuple[WrapUpCode, ...] = ()
     audio: Audio | None = None
     opus_bytes: int | None = None
     """Bytes of the Ogg/Opus form, None until it exists."""
@@ -144,7 +160,81 @@ class Recording(Struct, frozen=True, kw_only=True):
     @property
     def agent_names(self) -> frozenset[str]:
         """Return all that the agent may be named by."""
-        return frozenset({self.agent, self.agent_name, self.agent_extension, self.agent_login}) - {""}
+        return agent_names(self.agent_name, self.agent_extension, self.agent_login)
+
+
+CUSTOMER, AGENT = "customer", "agent"
+"""Who sends a chat message; other words are kept as they came."""
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One message of a chat."""
+
+    at: EpochMs
+    sender: str = ""
+    """`CUSTOMER`, `AGENT`, or the vendor's word for somebody else."""
+    language: str = ""
+    text: str = ""
+    translated_language: str = ""
+    translated_text: str = ""
+
+
+class MetaData(Struct, frozen=True):
+    """A field that a contact filled in before a chat, and what it says."""
+
+    name: str
+    value: str
+
+
+class Transcript(Struct, frozen=True, kw_only=True):
+    """A chat: who wrote with whom, and what. Its messages come along where it is kept, and are read by themselves."""
+
+    tenant: TenantId
+    id: TranscriptId
+    started_at: EpochMs
+    duration_ms: DurationMs
+    vendor: str = OWN
+    vendor_key: str = ""
+    """The chat's key in the vendor's own system, unique in (tenant, vendor); ours is the id."""
+    state: State = State.KEPT
+    """KEPT, or REMOVED: then the chat stands, its messages are gone."""
+    call_key: str = ""
+    """Key of the interaction in its system."""
+    kind: str = ""
+    """Who talked with whom, e.g. `A2C` for an agent with a customer."""
+    agent_name: str = ""
+    agent_extension: str = ""
+    agent_login: str = ""
+    contact_id: str = ""
+    contact_name: str = ""
+    skill: str = ""
+    skill_id: str = ""
+    channel_id: str = ""
+    channel_name: str = ""
+    case_id: str = ""
+    target_address: str = ""
+    """Address that the contact wrote to."""
+    metadata: tuple[MetaData, ...] = ()
+    message_count: int = 0
+    kept_at: EpochMs = EpochMs(0)
+    removed_at: EpochMs | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What only one vendor has and nobody filters on, by vendor."""
+
+    @property
+    def ended_at(self) -> EpochMs:
+        """Return its end."""
+        return EpochMs(self.started_at + self.duration_ms)
+
+    @property
+    def agent(self) -> str:
+        """Return the agent as displayed."""
+        return display_name(self.agent_name, self.agent_extension)
+
+    @property
+    def agent_names(self) -> frozenset[str]:
+        """Return all that the agent may be named by."""
+        return agent_names(self.agent_name, self.agent_extension, self.agent_login)
 
 
 class Rendition(Struct, frozen=True, kw_only=True):
@@ -165,3 +255,8 @@ def name_in(displayed: str, extension: str) -> str:
 def display_name(name: str, extension: str) -> str:
     """Return an agent as people see one: `Name(extension)`, or what there is of it."""
     return f"{name}({extension})" if extension else name
+
+
+def agent_names(name: str, extension: str, login: str) -> frozenset[str]:
+    """Return all that an agent may be named by."""
+    return frozenset({display_name(name, extension), name, extension, login}) - {""}

@@ -1,8 +1,11 @@
 """What can be asked of the archive."""
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from voxkeep.archive.units import EpochMs, TenantId
+from voxkeep.database import Value
 
 
 class Visibility(Struct, frozen=True):
@@ -34,3 +37,46 @@ class Scope(Struct, frozen=True):
 
     tenant: TenantId
     visibility: Visibility = ALL
+
+
+class Term(NamedTuple):
+    """A column of our own, and the values it may have: from `low` to `high`, both included."""
+
+    column: str
+    low: Value
+    high: Value
+
+    @classmethod
+    def equal(cls, column: str, value: Value) -> "Term":
+        """Return the term that a column has just this value."""
+        return cls(column, value, value)
+
+
+class AnyOf(NamedTuple):
+    """A condition on a row: one of these terms holds.
+
+    With `or_odd`, a row with free fields of a vendor's passes too: only the vendor's room can tell what it shows.
+    """
+
+    terms: tuple[Term, ...]
+    or_odd: bool = False
+
+
+class Position(NamedTuple):
+    """A row's place in the order of its table; a page begins after one."""
+
+    started_at: EpochMs
+    id: bytes
+
+
+START = Position(EpochMs(-1), b"")
+"""Before every row."""
+
+
+class Question(NamedTuple):
+    """Which rows of one tenant are asked for, in the order of start and id. Hashable: a key for what is remembered."""
+
+    scope: Scope
+    started: TimeRange | None = None
+    ended: TimeRange | None = None
+    conditions: tuple[AnyOf, ...] = ()

@@ -1,8 +1,13 @@
 """Other forms of the audio: opening one, and making those that are missing. Originals are never altered."""
 
 import asyncio
-import io
+import errno
 import logging
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO, cast
+from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
@@ -12,17 +17,21 @@ from voxkeep.archive.errors import AudioMissing, AudioNotReady
 from voxkeep.archive.intake import Intake
 from voxkeep.archive.model import Recording, Rendition
 from voxkeep.archive.rows import recording_of
-from voxkeep.archive.units import EpochMs, TenantId, now_ms
+from voxkeep.archive.units import EpochMs, RecordingId, TenantId, now_ms
+from voxkeep.audio.errors import AudioError
 from voxkeep.audio.probe import AudioFacts
 from voxkeep.audio.render import Form, is_form, render
 from voxkeep.database import Database, Row, Transaction
-from voxkeep.vault import Reader, Vault, VaultError
+from voxkeep.vault import Reader, Vault, VaultError, VaultFull
 
 _log = logging.getLogger(__name__)
 
 RETRY_MS = (60_000, 600_000, 3_600_000, 6 * 3_600_000)
 """Waits before a failed form is tried again; the last one repeats."""
 JOBS_AT_ONCE = 50
+IN_MEMORY_BYTES = 1 << 20
+"""A form that is being made goes to a file once it is larger."""
+BLOCK_BYTES = 1 << 18
 ABOUT_AUDIO = (alarms.AUDIO_MISSING, alarms.AUDIO_ALTERED)
 
 
@@ -30,13 +39,16 @@ class Renditions:
     """The forms of an archive's recordings."""
 
     def __init__(
-        self, database: Database, originals: Vault, renditions: Vault, intake: Intake, sounder: Alarms
+        self, database: Database, originals: Vault, renditions: Vault, intake: Intake, sounder: Alarms, scratch: Path
     ) -> None:
+        """`scratch` is a folder on the archive's own disk for forms while they are made."""
         self._database = database
         self._originals = originals
         self._renditions = renditions
         self._intake = intake
         self._alarms = sounder
+        self._scratch = scratch
+        self._making: WeakValueDictionary[tuple[RecordingId, Form], asyncio.Lock] = WeakValueDictionary()
 
     async def open(self, recording: Recording, form: Form | None) -> Reader:
         """Open a recording's original (`form` None, or when it is in that form already) or another form of it.
@@ -53,6 +65,28 @@ class Renditions:
         if rendition is None:
             raise AudioNotReady(f"the {form} form is not made yet")
         return await self._open(recording, self._renditions, rendition.name, rendition.sha256, rendition.size_bytes)
+
+    async def open_made(self, recording: Recording, form: Form) -> Reader:
+        """Open a form, made first where it is missing; whoever asks for one that is being made waits for it.
+
+        Raises what `open` and `make` raise.
+        """
+        if recording.audio is None:
+            raise AudioNotReady("the recording has no audio yet")
+        try:
+            return await self.open(recording, form)
+        except AudioNotReady:
+            async with self._making.setdefault((recording.id, form), asyncio.Lock()):
+                if await self._find(recording, form) is None:
+                    await self._make_now(recording, form)
+            return await self.open(recording, form)
+
+    async def _make_now(self, recording: Recording, form: Form) -> None:
+        try:
+            await self.make(recording, form)
+        except AudioError:
+            await self._sound(alarms.RENDITION_FAILED, recording)
+            raise
 
     async def _open(self, recording: Recording, vault: Vault, name: str, sha256: str, size_bytes: int) -> Reader:
         try:
@@ -122,10 +156,11 @@ class Renditions:
         """
         reader = await self.open(recording, None)
         try:
-            rendered = await asyncio.to_thread(_render, reader, form)
+            rendered = await asyncio.to_thread(_render, reader, form, self._scratch)
         finally:
             reader.close()
-        rendition = await self._intake.place_rendition(recording, form, rendered)
+        with rendered:
+            rendition = await self._intake.place_rendition(recording, form, _blocks(rendered))
 
         async def work(transaction: Transaction) -> bool:
             if not await catalog.has_audio(transaction, recording):
@@ -203,8 +238,24 @@ def facts_of(recording: Recording) -> AudioFacts:
     )
 
 
-def _render(reader: Reader, form: Form) -> bytes:
-    target = io.BytesIO()
-    with reader.file() as source:
-        render(source, form, target)
-    return target.getvalue()
+def _render(reader: Reader, form: Form, scratch: Path) -> BinaryIO:
+    """Return a form in a file of no name, so that a long recording is never in memory whole. Raises VaultFull."""
+    target = cast("BinaryIO", tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=str(scratch)))  # noqa: SIM115 -- returned
+    try:
+        with reader.file() as source:
+            render(source, form, target)
+        target.seek(0)
+    except OSError as error:
+        target.close()
+        if error.errno == errno.ENOSPC:
+            raise VaultFull("no space is left to make a form of a recording") from error
+        raise
+    except BaseException:
+        target.close()
+        raise
+    return target
+
+
+async def _blocks(file: BinaryIO) -> AsyncIterator[bytes]:
+    while block := await asyncio.to_thread(file.read, BLOCK_BYTES):
+        yield block

@@ -12,6 +12,7 @@ TenantId = NewType("TenantId", int)
 """The archive's own number of a tenant; never shown."""
 RecordingId = NewType("RecordingId", uuid.UUID)
 CallId = NewType("CallId", uuid.UUID)
+TranscriptId = NewType("TranscriptId", uuid.UUID)
 
 RANDOM_BITS = 74
 HOUR_MS = 3_600_000

@@ -1,6 +1,6 @@
 """Migrations: every room brings the numbered steps of its own tables, and they run once each, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from voxkeep.database.interface import Database, DatabaseError, Transaction
@@ -8,11 +8,15 @@ from voxkeep.database.interface import Database, DatabaseError, Transaction
 VERSIONS = "CREATE TABLE IF NOT EXISTS migrations (room TEXT PRIMARY KEY, version {big} NOT NULL)"
 
 
+Step = str | Callable[[Transaction], Awaitable[None]]
+"""A script of definitions, or work on the rows that are there (in the same transaction as the steps around it)."""
+
+
 class Migrations(NamedTuple):
     """A room's table definitions. A step that has been released is never changed: a new one follows it."""
 
     room: str
-    steps: Sequence[str]
+    steps: Sequence[Step]
 
 
 async def migrate(database: Database, rooms: Sequence[Migrations]) -> None:
@@ -32,8 +36,11 @@ async def _migrate_room(database: Database, room: Migrations) -> None:
             )
         if version == len(room.steps):
             return
-        for script in room.steps[version:]:
-            for statement in statements(script.format_map(database.words)):
+        for each in room.steps[version:]:
+            if not isinstance(each, str):
+                await each(transaction)
+                continue
+            for statement in statements(each.format_map(database.words)):
                 await transaction.execute(statement)
         await transaction.execute(
             "INSERT INTO migrations VALUES ($1, $2) ON CONFLICT (room) DO UPDATE SET version = excluded.version",
