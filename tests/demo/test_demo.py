@@ -472,7 +472,7 @@ def test_the_command_does_not_clear_away_what_was_imported(tmp_path: Path) -> No
 def test_an_environment_file_that_cannot_be_written_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = Demo((TenantAccess("acme-ns", "acme.xima.test", "vk_secret"),), "start", "end", "key")
+    made = Demo((TenantAccess("acme-ns", "acme.xima.test", "vk_secret", "vk_other"),), "start", "end", "key")
     ready = _teller(tmp_path / "gone", made, tell_json=True)
 
     async def work() -> None:
@@ -502,7 +502,7 @@ def run_demo(home: Path) -> subprocess.CompletedProcess[str]:
 def test_the_line_tells_the_address_the_tenants_and_the_window(tmp_path: Path) -> None:
     before = now_ms() // DAY_MS
     with demo_process(tmp_path / "demo", "--recordings", "1", "--days", "4") as demo:
-        assert set(demo.document) == {"url", "xima"}
+        assert set(demo.document) == {"url", "xima", "8x8"}
         assert demo.document["url"].startswith("http://127.0.0.1:")
         xima = demo.document["xima"]
         assert set(xima) == {"tenants", "start", "end"}

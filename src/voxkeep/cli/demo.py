@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from rich.progress import Progress
 
 from voxkeep.access import Access
@@ -22,8 +22,13 @@ In another terminal, take over its token and times, list its recordings, and fet
   . {environment}
   curl -H "Authorization: Bearer $TOKEN" "$URL/rest/api/v2/recordings?startTime=$START&endTime=$END"
   curl -H "Authorization: Bearer $TOKEN" -o call.ogg "$URL/rest/api/v2/recordings/{tenant}/$KEY/audio"
+
+The same calls, and chats, as 8x8 serves them:
+
+  curl -u "{tenant}:$TOKEN_8X8" "$URL/api/recordings/files.csv?d=today-7d,today"
+  curl -u "{tenant}:$TOKEN_8X8" "$URL/api/recordings/transcripts.json"
 """
-VARIABLES = "export URL={url} TOKEN={token} START={start} END={end} KEY={key}\n"
+VARIABLES = "export URL={url} TOKEN={token} TOKEN_8X8={token_8x8} START={start} END={end} KEY={key}\n"
 
 
 def command(
@@ -54,7 +59,8 @@ async def _demo(home: Path, plan: Plan, host: str, port: int, *, tell_json: bool
             async with archive_at(home, create=True) as archive:
                 access = Access(archive.database, archive.settings, archive.tenants)
                 made = await _build(archive, access, plan)
-                settings = replace(archive.settings.server, host=host, port=port)
+                plain = {"require_https": False, "tls_cert": "", "tls_key": ""}
+                settings = replace(archive.settings.server, host=host, port=port, **plain)
                 await serve(archive, access, settings, _teller(home, made, tell_json=tell_json))
     except DemoError as error:
         raise Failure(str(error), USAGE) from error
@@ -71,13 +77,24 @@ async def _build(archive: Archive, access: Access, plan: Plan) -> Demo:
 def _teller(home: Path, made: Demo, *, tell_json: bool) -> Callable[[str], None]:
     def ready(url: str) -> None:
         first, environment = made.tenants[0], home / ENVIRONMENT
-        text = VARIABLES.format(url=url, token=first.token, start=made.start, end=made.end, key=made.key)
+        tokens = {"token": first.token, "token_8x8": first.token_8x8}
+        text = VARIABLES.format(url=url, start=made.start, end=made.end, key=made.key, **tokens)
         environment.touch(mode=0o600)
         environment.write_text(text)
         if tell_json:
-            tenants = [asdict(tenant) for tenant in made.tenants]
-            print_json({"url": url, "xima": {"tenants": tenants, "start": made.start, "end": made.end}})
+            print_json(_document(url, made))
         else:
             out.print(EXAMPLES.format(url=url, environment=environment, tenant=first.name), markup=False)
 
     return ready
+
+
+def _document(url: str, made: Demo) -> dict[str, Any]:
+    """Return what `--json` prints: how each dialect is reached; all speak of the first tenant."""
+    tenants = [{"name": each.name, "host": each.host, "token": each.token} for each in made.tenants]
+    first = made.tenants[0]
+    return {
+        "url": url,
+        "xima": {"tenants": tenants, "start": made.start, "end": made.end},
+        "8x8": {"tenant": first.name, "token": first.token_8x8},
+    }

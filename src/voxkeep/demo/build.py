@@ -18,6 +18,7 @@ from voxkeep.archive.archive import DATABASE_NAME, in_use
 from voxkeep.archive.model import OWN, Tenant
 from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms, recording_key
 from voxkeep.audio.render import Form
+from voxkeep.demo.chats import sample_chats
 from voxkeep.demo.clips import content
 from voxkeep.demo.people import AGENTS, TENANTS
 from voxkeep.demo.sample import Sample, samples
@@ -36,6 +37,7 @@ MADE_BY_US = (
 )
 NOT_OURS = (
     ("recordings", "SELECT 1 FROM recordings WHERE vendor <> ? LIMIT 1", (OWN,), "recordings"),
+    ("transcripts", "SELECT 1 FROM transcripts WHERE vendor <> ? LIMIT 1", (OWN,), "chats"),
     ("collect_sources", "SELECT 1 FROM collect_sources LIMIT 1", (), "sources to collect from"),
     (
         "tenants",
@@ -64,11 +66,13 @@ class Plan(Struct, frozen=True):
 
 
 class TenantAccess(Struct, frozen=True):
-    """A sample tenant, and a new token for it."""
+    """A sample tenant, and new tokens for it."""
 
     name: str
     host: str
     token: str
+    token_8x8: str
+    """The same rights, for those who ask as 8x8's clients do."""
 
 
 class Demo(Struct, frozen=True):
@@ -168,8 +172,11 @@ async def build(
         new = Tenant(id=TenantId(0), name=person.name, host=person.host, zone=person.zone, licensed_agents=len(AGENTS))
         tenant = await access.add_tenant(new, by="demo")
         wanted += samples(tenant.id, tenant.name, plan.seed, end, plan.days, count)
-        token = await access.directory.add_with_token(person.service_user, {tenant.id: Grant()}, by="demo")
-        tenants.append(TenantAccess(tenant.name, tenant.host, token))
+        users = (person.service_user, f"{person.service_user}-8x8")
+        tokens = [await access.directory.add_with_token(user, {tenant.id: Grant()}, by="demo") for user in users]
+        tenants.append(TenantAccess(tenant.name, tenant.host, *tokens))
+        for chat in sample_chats(tenant.id, tenant.name, plan.seed, end, plan.days, person.chats):
+            await archive.keep_transcript(chat.transcript, chat.messages)
     await _keep_all(archive, wanted, progress)
     first = min((sample.recording for sample in wanted if sample.clip), key=lambda each: (each.tenant, each.started_at))
     start = EpochMs(end - plan.days * DAY_MS)

@@ -10,6 +10,7 @@ class DemoTenant(Struct, frozen=True):
     host: str
     zone: str
     service_user: str
+    chats: int
 
 
 class DemoAgent(Struct, frozen=True):
@@ -22,8 +23,8 @@ class DemoAgent(Struct, frozen=True):
 
 
 TENANTS = (
-    DemoTenant("acme-ns", "acme.xima.test", "America/Denver", "demo-acme"),
-    DemoTenant("globex-ns", "globex.xima.test", "Europe/Berlin", "demo-globex"),
+    DemoTenant("acme-ns", "acme.xima.test", "America/Denver", "demo-acme", 24),
+    DemoTenant("globex-ns", "globex.xima.test", "Europe/Berlin", "demo-globex", 3),
 )
 """The first is the one that everything is about; the others show that tenants never see each other."""
 

@@ -1,6 +1,7 @@
 """The sample calls of a tenant: everything depends only on the seed, the tenant and the end of the last day."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
@@ -8,7 +9,8 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from voxkeep.archive.model import OWN, Call, Recording, State, display_name
+from voxkeep.archive.model import OWN, Call, Recording, State, WrapUpCode, display_name
+from voxkeep.archive.names import LAST_IN_A_SECOND, file_name
 from voxkeep.archive.units import (
     DAY_MS,
     HOUR_MS,
@@ -32,6 +34,12 @@ TRANSFERRED_OF_100 = 8
 GAP_MS = 4_000
 SECOND_MS = 1_000
 FIRST_EVENT_ID, FIRST_CALL_NUMBER = 99_181, 31_875
+WRAP_UP_CODES = (
+    (),
+    (WrapUpCode("Outcome", "Solved"),),
+    (WrapUpCode("Outcome", "Call back"), WrapUpCode("Reason", "Price = too high | other")),
+    (WrapUpCode("Gauffre", "Gauffre 1"),),
+)
 SAMPLES_WITHOUT_AUDIO = (State.PENDING, State.LOST_TO_AGE, State.LOST_TO_SPACE)
 
 
@@ -77,6 +85,16 @@ class _Desk:
 
 def samples(tenant: TenantId, name: str, seed: int, end: EpochMs, days: int, recordings: int) -> Iterator[Sample]:
     """Yield `recordings` samples with audio, and a few without, of the `days` days before `end`."""
+    seconds = Counter[int]()
+    for sample in _samples(tenant, name, seed, end, days, recordings):
+        # given here and not at keep, which happens in no certain order
+        second = sample.recording.started_at // SECOND_MS
+        named = file_name(sample.recording.started_at, LAST_IN_A_SECOND - seconds[second])
+        seconds[second] += 1
+        yield replace(sample, recording=replace(sample.recording, file_name=named))
+
+
+def _samples(tenant: TenantId, name: str, seed: int, end: EpochMs, days: int, recordings: int) -> Iterator[Sample]:
     random = Random(f"{seed}/{name}")  # noqa: S311 -- repeatable on purpose
     desk = _Desk(random, EpochMs(end - days * DAY_MS), days)
     made, calls = 0, 0
@@ -162,4 +180,9 @@ def _recording(
         skill=skill,
         skill_id=skill_id,
         tag=random.choice(("", "Default")),
+        case_id=str(random.choice((0, random.randrange(10_000, 30_000)))),
+        account_number=str(random.choice((0, 0, random.randrange(1_000_000, 9_999_999)))),
+        variable_1=random.choice(("", "", "campaign-7")),
+        out_dial_code="9" if outbound else "",
+        wrap_up_codes=random.choice(WRAP_UP_CODES),
     )

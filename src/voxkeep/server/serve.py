@@ -5,7 +5,8 @@ import logging
 import re
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,10 +14,14 @@ import uvicorn
 
 from voxkeep.access import Access
 from voxkeep.archive import Archive
-from voxkeep.server.app import App
+from voxkeep.native.api import NativeApi
+from voxkeep.server.app import App, Dialect
 from voxkeep.server.background import background
+from voxkeep.server.https import https_required
 from voxkeep.server.protocol import BoundedHttpProtocol
-from voxkeep.settings import Server
+from voxkeep.server.tls import tls_context
+from voxkeep.settings import EightByEight, Server, SettingsError
+from voxkeep.vendors.eightbyeight.api import EightByEightApi
 from voxkeep.vendors.xima.api import XimaApi
 from voxkeep.web.zerocopy import ZeroCopy
 
@@ -27,6 +32,10 @@ FAILED = 1
 GC_THRESHOLD = 20_000
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
+DIALECTS: Sequence[Callable[[Archive, Access], Dialect]] = (XimaApi, EightByEightApi, NativeApi)
+"""Every API that is served; each knows its own path."""
+
+_log = logging.getLogger(__name__)
 
 
 class Redaction(logging.Filter):
@@ -58,7 +67,8 @@ class _Announcing(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
-            self._ready(_url(self.servers[0].sockets[0].getsockname()))
+            scheme = "http" if self.config.ssl is None else "https"
+            self._ready(_url(scheme, self.servers[0].sockets[0].getsockname()))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End on a signal, sooner on a second Ctrl-C.
@@ -71,9 +81,31 @@ class _Announcing(uvicorn.Server):
         self.should_exit = True
 
 
-def _url(address: tuple[Any, ...]) -> str:
+def _url(scheme: str, address: tuple[Any, ...]) -> str:
     host, port = address[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+@asynccontextmanager
+async def ftps(archive: Archive, access: Access, settings: Server, options: EightByEight) -> AsyncIterator[int | None]:
+    """Serve 8x8's FTPS tree for a while, if a port is set, and give the port; ends what it began with when it ends.
+
+    Raises SettingsError when there is no certificate or it cannot be used, OSError when the address cannot be listened
+    on.
+    """
+    if options.ftps_port is None:
+        yield None
+        return
+    if tls_context(settings) is None:
+        raise SettingsError("eightbyeight.ftps_port: FTPS needs a certificate: server.tls_cert and server.tls_key")
+    from voxkeep.vendors.eightbyeight.ftpserver import FtpsServer  # noqa: PLC0415 -- heavy, and most do without
+
+    server = FtpsServer(archive, access, settings, options)
+    port = server.start()
+    try:
+        yield port
+    finally:
+        await server.stop()
 
 
 async def serve(
@@ -86,9 +118,13 @@ async def serve(
 ) -> None:
     """Serve `archive` until a signal ends it; `ready` is told the URL once requests are answered.
 
-    Raises SystemExit(1) when the address cannot be listened on; the log tells why.
+    Raises SettingsError when certificate and key cannot be used, and SystemExit(1) when the address cannot be listened
+    on; the log tells why.
     """
-    app = ZeroCopy(App(archive, [XimaApi(archive, access)], settings))
+    context = tls_context(settings)
+    if https_required(settings) and context is None and not settings.trusted_networks():
+        _log.warning("HTTPS is required, and neither tls_cert nor trusted_proxies is set: only health is answered")
+    app = ZeroCopy(App(archive, [made(archive, access) for made in DIALECTS], settings))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -105,6 +141,8 @@ async def serve(
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    config.load()
+    config.ssl = context
     # lists make many short-lived rows: collecting them seldom, and never what stays for good, costs nothing
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)

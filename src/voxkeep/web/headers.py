@@ -16,6 +16,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def host_of(scope: Scope) -> str:
+    """Give the host that was asked for, in lower case and without its port; "" when the request names none."""
+    return (header(scope, b"host") or b"").decode("latin-1").rsplit(":", 1)[0].lower()
+
+
 def pick(headers: Headers, names: frozenset[bytes]) -> dict[bytes, bytes]:
     """Give the named headers in one pass; repeated ones are joined by a comma (RFC 9110, 5.3)."""
     found: dict[bytes, bytes] = {}

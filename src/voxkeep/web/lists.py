@@ -1,4 +1,4 @@
-"""Sending a list whose rows are still being read, as one JSON array. Knows nothing of rows, only of encoded chunks."""
+"""Sending what is still being read: a list as one JSON array, a document piece by piece. Knows only encoded bytes."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -52,6 +52,40 @@ async def send_json_array(
                     await _send_part(send, b",", chunk)
             await send({"type": "http.response.body", "body": closing, "more_body": False})
             return not watch.gone
+
+
+async def send_pieces(
+    send: Send, pieces: AsyncIterator[bytes], headers: Headers = (), *, receive: Receive | None = None
+) -> bool:
+    """Send `pieces` as one document; 200. Gives whether it was sent whole.
+
+    A short one is one message with its length. For the rest, what `send_json_array` says of failures and of clients
+    that leave holds.
+    """
+    async with _closing(pieces):
+        first, whole = await _beginning(pieces)
+        if whole:
+            await send_json(send, 200, first, headers)
+            return True
+        async with DisconnectWatch(receive) as watch:
+            await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for piece in pieces:
+                if watch.gone:
+                    return False
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return not watch.gone
+
+
+async def _beginning(pieces: AsyncIterator[bytes]) -> tuple[bytes, bool]:
+    """Return as many pieces as make up one message, and whether they are all."""
+    begun = bytearray()
+    async for piece in pieces:
+        begun += piece
+        if len(begun) >= PIECE_BYTES:
+            return bytes(begun), False
+    return bytes(begun), True
 
 
 async def _first(chunks: AsyncIterator[bytes | bytearray], ended: Callable[[], bool]) -> tuple[bytes | bytearray, bool]:

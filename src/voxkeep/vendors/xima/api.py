@@ -4,15 +4,9 @@ Checks come in the order of reference section 6: route and method, token, tenant
 egress, and then the work. An unknown recording and another tenant's get the same bytes.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
-from typing import NamedTuple
-from urllib.parse import unquote
 
-import msgspec
-from msgspec import Struct
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from voxkeep.access import Access, Action, AuditEntry, Outcome, Principal
 from voxkeep.archive import Archive
@@ -20,48 +14,17 @@ from voxkeep.archive.model import Tenant
 from voxkeep.archive.units import now_ms
 from voxkeep.vendors.xima.audio import BANDWIDTH_LIMIT_EXCEEDED, AudioRoute
 from voxkeep.vendors.xima.recordings import Lists
-from voxkeep.vendors.xima.request import NOT_ALLOWED, Recorded, Request, narrowed, remote_of
-from voxkeep.web.errors import (
-    ForbiddenError,
-    HttpError,
-    MethodNotAllowedError,
-    NotFoundError,
-    UnauthorizedError,
-    send_json,
-)
-from voxkeep.web.headers import header
+from voxkeep.vendors.xima.request import NOT_ALLOWED, Recorded, Request, narrowed
+from voxkeep.web import routes
+from voxkeep.web.errors import ForbiddenError, HttpError, UnauthorizedError
+from voxkeep.web.routes import Route, bearer_token, guarded, remote_of, route_of, send_error
 
 PREFIX = "/rest/api/v2/"
-PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
-    BANDWIDTH_LIMIT_EXCEEDED: "Bandwidth Limit Exceeded"
-}
+PHRASES = {**routes.PHRASES, BANDWIDTH_LIMIT_EXCEEDED: "Bandwidth Limit Exceeded"}
 REFUSALS = frozenset({401, 403, 404, 429, 509})
 """Statuses that leave a row in the audit trail."""
 
-_log = logging.getLogger(__name__)
-
-
-class ErrorBody(Struct):
-    """The one shape of every error."""
-
-    status: int
-    error: str
-    message: str
-
-
-class Route(NamedTuple):
-    """A route: its path's segments after the prefix (None: any), its methods, and who answers."""
-
-    path: tuple[str | None, ...]
-    methods: tuple[str, ...]
-    action: Action
-    answer: Callable[[Request], Awaitable[None]]
-
-    def takes(self, segments: list[str]) -> bool:
-        """Tell whether a path is this route's."""
-        return len(self.path) == len(segments) and all(
-            wanted in (None, got) for wanted, got in zip(self.path, segments, strict=True)
-        )
+Answer = Callable[[Request], Awaitable[None]]
 
 
 class XimaApi:
@@ -72,7 +35,7 @@ class XimaApi:
     def __init__(self, archive: Archive, access: Access) -> None:
         self._access = access
         lists, audio = Lists(archive, access), AudioRoute(archive, access)
-        self._routes = (
+        self._routes: tuple[Route[Answer], ...] = (
             Route(("recordings",), ("GET",), Action.LIST, lists.recordings),
             Route(("call-recording-info",), ("GET",), Action.LIST_CALLS, lists.calls),
             Route(("recordings", None, None, "audio"), ("GET", "HEAD"), Action.LISTEN, audio.answer),
@@ -80,25 +43,10 @@ class XimaApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request. What fails once the answer began is raised, so that the connection is aborted."""
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._answer(scope, receive, watched)
-        except HttpError as error:
-            await self.refuse(send, error)
-        except Exception:  # the edge: the client gets the dialect's own 500, the operator the trace
-            _log.exception("a request failed")
-            if started:
-                raise
-            await self.refuse(send, HttpError(500, "An unexpected error occurred"))
+        await guarded(self._answer, self.refuse, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route, segments = self._route(scope)
+        route, segments = route_of(self._routes, scope, PREFIX)
         principal: Principal | None = None
         tenants: list[Tenant] = []
         try:
@@ -112,19 +60,9 @@ class XimaApi:
                 await self._record(scope, action, principal, tenants, error)
             raise
 
-    def _route(self, scope: Scope) -> tuple[Route, list[str]]:
-        raw: bytes = scope["raw_path"]
-        segments = [unquote(segment) for segment in raw.decode("utf-8", "replace").removeprefix(PREFIX).split("/")]
-        for route in self._routes:
-            if route.takes(segments):
-                if scope["method"] not in route.methods:
-                    raise MethodNotAllowedError(route.methods, "This method is not supported here")
-                return route, segments
-        raise NotFoundError("There is no such resource")
-
     async def _authenticate(self, scope: Scope) -> Principal:
-        scheme, _, token = (header(scope, b"authorization") or b"").decode("latin-1").strip().partition(" ")
-        principal = await self._access.tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
+        token = bearer_token(scope)
+        principal = None if token is None else await self._access.tokens.authenticate(token)
         if principal is None:
             challenge = [(b"www-authenticate", b"Bearer")]
             raise UnauthorizedError("The bearer token is missing, expired or invalid", challenge)
@@ -138,7 +76,7 @@ class XimaApi:
         return approved
 
     async def _record(
-        self, scope: Scope, action: Action, principal: Principal | None, tenants: list[Tenant], error: HttpError
+        self, scope: Scope, action: str, principal: Principal | None, tenants: list[Tenant], error: HttpError
     ) -> None:
         """Write a refusal to the audit trail, under the tenant when only one can be meant."""
         user = principal.name if principal else ""
@@ -149,5 +87,4 @@ class XimaApi:
 
     async def refuse(self, send: Send, error: HttpError) -> None:
         """Send an error in the dialect's shape."""
-        body = ErrorBody(error.status, PHRASES[error.status], error.message)
-        await send_json(send, error.status, msgspec.json.encode(body), error.headers)
+        await send_error(send, error, PHRASES)

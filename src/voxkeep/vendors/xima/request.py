@@ -8,7 +8,8 @@ from voxkeep.access import Known, Permission, Principal
 from voxkeep.archive.model import Tenant
 from voxkeep.archive.query import Scope as Part
 from voxkeep.web.errors import ForbiddenError, HttpError, NotFoundError
-from voxkeep.web.headers import header
+from voxkeep.web.headers import host_of
+from voxkeep.web.routes import remote_of
 
 NO_RECORDING = "There is no such recording"
 NO_TENANT = NO_RECORDING
@@ -47,21 +48,14 @@ class Request(NamedTuple):
         return parts
 
 
-def remote_of(scope: Scope) -> str:
-    """Return the client's address, or nothing when the server does not know it."""
-    client = scope.get("client")
-    return client[0] if client else ""
-
-
 def narrowed(scope: Scope, principal: Principal, known: Known) -> list[Tenant]:
     """Return the token's tenants, or only the one that is asked under its own host.
 
     Raises NotFoundError for the host of a tenant that is not the token's; any other host says nothing.
     """
-    host = (header(scope, b"host") or b"").decode("latin-1").rsplit(":", 1)[0].lower()
-    asked = known.by_name.get(host)
-    if asked is not None and asked.host.lower() == host:
-        if asked.id not in principal.grants:
-            raise NotFoundError(NO_TENANT)
-        return [asked]
-    return [known.by_id[tenant] for tenant in principal.grants if tenant in known.by_id]
+    asked = known.under_host(host_of(scope))
+    if asked is None:
+        return [known.by_id[tenant] for tenant in principal.grants if tenant in known.by_id]
+    if asked.id not in principal.grants:
+        raise NotFoundError(NO_TENANT)
+    return [asked]
