@@ -1,6 +1,6 @@
 import pytest
 
-from voxkeep.access import Access, Action, BadUser, Grant, Permission, UnknownUser, UserExists
+from voxkeep.access import EVERYTHING, Access, Action, BadUser, Grant, Permission, UnknownUser, UserExists
 from voxkeep.archive.query import Visibility
 from voxkeep.archive.units import EpochMs, TenantId
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.server.tls import certificate
+from tests.vendors.eightbyeight import vendor as eight
 from tests.vendors.xima.vendor import LIST, NOON, TOKEN, Vendor, record, status, tone
 from typer.testing import CliRunner, Result
 
@@ -216,6 +218,8 @@ async def test_sources_are_listed_with_where_their_secret_is(ask: Ask) -> None:
             "secret": "$ACME_TOKEN",
             "pace_seconds": 4.5,
             "zone": "America/Denver",
+            "options": {},
+            "second_secret": "",
         }
     ]
     assert "secret $ACME_TOKEN" in (await ask("list")).stdout
@@ -301,7 +305,7 @@ async def test_a_second_run_beside_the_first_says_so_and_asks_nothing(ask: Ask, 
     assert checked.exit_code == 1
 
 
-async def start(home: Path, *words: str) -> asyncio.subprocess.Process:
+async def start(home: Path, *words: str, **variables: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -309,7 +313,7 @@ async def start(home: Path, *words: str) -> asyncio.subprocess.Process:
         *words,
         "--data",
         str(home),
-        env={**os.environ, **QUICK},
+        env={**os.environ, **QUICK, **variables},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -357,6 +361,127 @@ async def test_a_run_killed_in_the_middle_is_finished_by_the_next_and_nothing_co
 
 async def _passing(_: web.Request) -> None:
     return None
+
+
+# 8x8
+
+
+EIGHT_QUICK = {"EIGHT_TOKEN": eight.TOKEN, "EIGHT_PW": eight.PASSWORD}
+OVER_FTPS = {"audio": "ftps", "ftps-host": "localhost", "ftps-secret-env": "EIGHT_PW"}
+
+
+@pytest.fixture
+async def eight_vendor() -> AsyncIterator[eight.Vendor]:
+    async with eight.Vendor(*(eight.row(NOON + n * 60_000, n) for n in range(12))) as started:
+        started.chats = [eight.chat(f"g-{n}", NOON + n * 60_000) for n in range(3)]
+        yield started
+
+
+def eight_words(url: str, **changes: str | None) -> list[str]:
+    return add_words(url, **{"vendor": "8x8", "secret-env": "EIGHT_TOKEN", "audio": "http", "pace": "0", **changes})
+
+
+async def test_an_8x8_source_is_set_up_checked_run_and_shown(ask: Ask, eight_vendor: eight.Vendor, home: Path) -> None:
+    assert (await ask(*eight_words(eight_vendor.url))).exit_code == 0
+    checked = await ask("check", **EIGHT_QUICK)
+    assert (checked.exit_code, "8x8 does not document" in checked.stdout) == (0, True)
+    ran = await ask("run", *SPAN, **EIGHT_QUICK)
+    assert ran.exit_code == 0, ran.output
+    assert "15 held" in (await ask("status")).stdout
+    assert len(list((home / "vault" / "acme").rglob("*.wav"))) == 12
+    again = json.loads((await ask("run", *SPAN, "--json", **EIGHT_QUICK)).stdout)["sources"][0]
+    assert (again["new"], again["held"], again["bytes"]) == (0, 15, 0)
+
+
+async def test_an_8x8_source_fetches_audio_over_ftps(
+    ask: Ask, eight_vendor: eight.Vendor, home: Path, tmp_path: Path
+) -> None:
+    pair = certificate(tmp_path)
+    with eight.ftps_server(tmp_path / "tree", pair) as tree:
+        for each in eight_vendor.files:
+            tree.put(each["filename"], eight.tone(1_000))
+        options = {**OVER_FTPS, "ftps-port": str(tree.port), "ftps-ca": str(pair.cert)}
+        assert (await ask(*eight_words(eight_vendor.url, **options))).exit_code == 0
+        checked = await ask("check", **EIGHT_QUICK)
+        ran = await ask("run", *SPAN, "--json", **EIGHT_QUICK)
+        refused = await ask("check", **{**EIGHT_QUICK, "EIGHT_PW": "wrong"})
+    assert (checked.exit_code, "the FTPS server lets us in" in checked.stdout) == (0, True)
+    assert json.loads(ran.stdout)["sources"][0]["new"] == 15
+    assert set(eight_vendor.served) == {"g-0", "g-1", "g-2"}
+    assert (refused.exit_code, "FTPS login" in refused.stdout) == (3, True)
+    assert (await ask("check", EIGHT_TOKEN=eight.TOKEN)).exit_code == 2
+    outputs = [checked.output, ran.output, refused.output]
+    assert not any(eight.PASSWORD in each or eight.TOKEN in each for each in outputs)
+    stored = [each for each in _stored(home) if eight.PASSWORD.encode() in each or eight.TOKEN.encode() in each]
+    assert stored == []
+
+
+async def test_the_options_of_8x8_are_listed_without_secrets(ask: Ask) -> None:
+    await ask(*eight_words("https://vcc-na2.8x8.com", account="theirs", **OVER_FTPS, pace=None))
+    (listed,) = json.loads((await ask("list", "--json")).stdout)
+    assert listed["options"] == {
+        "account": "theirs", "audio": "ftps", "ftps_host": "localhost", "ftps_port": "990",
+    }  # fmt: skip
+    assert (listed["second_secret"], listed["secret"], listed["pace_seconds"]) == ("$EIGHT_PW", "$EIGHT_TOKEN", 0.5)
+    shown = (await ask("list")).stdout
+    assert "account theirs  audio ftps  ftps-host localhost  ftps-port 990  ftps-secret $EIGHT_PW" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"audio": None}, "--audio"),
+        ({"audio": "smb"}, "--audio"),
+        ({"ftps-host": "h"}, "--ftps-host"),
+        ({"ftps-secret-env": "EIGHT_PW"}, "--ftps-secret-env"),
+        ({"audio": "ftps", "ftps-secret-env": "EIGHT_PW"}, "--ftps-host"),
+        ({"audio": "ftps", "ftps-host": "h"}, "--ftps-secret-env"),
+        ({**OVER_FTPS, "ftps-secret-file": "/also"}, "--ftps-secret-env"),
+        ({**OVER_FTPS, "ftps-port": "0"}, "--ftps-port"),
+        ({**OVER_FTPS, "ftps-ca": "/nowhere.pem"}, "--ftps-ca"),
+        ({**OVER_FTPS, "ftps-secret-env": "not a name"}, "--ftps-secret-env"),
+        ({"account": "a:b"}, "--account"),
+        ({"url": "http://vcc-na2.8x8.com"}, "--url"),
+        ({"vendor": "xima", "audio": "http"}, "--audio"),
+        ({"vendor": "xima", "audio": None, "account": "a"}, "--account"),
+        ({"vendor": "xima", "audio": None, "ftps-secret-env": "EIGHT_PW"}, "--ftps-secret"),
+    ],
+)
+async def test_options_that_do_not_fit_are_wrong_usage_and_named(
+    ask: Ask, home: Path, changes: dict[str, str | None], named: str
+) -> None:
+    url = changes.get("url") or "https://vcc-na2.8x8.com"
+    added = await ask(*eight_words(url, **{name: value for name, value in changes.items() if name != "url"}))
+    assert (added.exit_code, named in added.stderr) == (2, True), added.output
+    assert _stored(home) == []
+
+
+async def test_an_8x8_run_killed_in_the_middle_is_finished_by_the_next_and_nothing_comes_twice(
+    ask: Ask, eight_vendor: eight.Vendor, home: Path
+) -> None:
+    await ask(*eight_words(eight_vendor.url))
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def stall(_: web.Request) -> None:
+        reached.set()
+        await never.wait()
+
+    eight_vendor.faults["g-2"].append(stall)
+    process = await start(home, "run", *SPAN, **EIGHT_QUICK)
+    await asyncio.wait_for(reached.wait(), 60)
+    process.send_signal(signal.SIGKILL)
+    await process.communicate()
+    never.set()
+    before = dict(eight_vendor.served)
+    assert 0 < len(before) < 15
+
+    again = await start(home, "run", *SPAN, "--json", **EIGHT_QUICK)
+    output, _ = await again.communicate()
+    report = json.loads(output)["sources"][0]
+    assert (again.returncode, report["new"], report["held"]) == (0, 15 - len(before), len(before))
+    assert {name for name, times in eight_vendor.served.items() if times > 1} <= {"g-2"}
+    assert _stored(home, "*.part") == []
+    assert len(_kept(home)) == 12
 
 
 def _stored(folder: Path, pattern: str = "*") -> list[bytes]:

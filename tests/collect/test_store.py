@@ -5,10 +5,13 @@ import pytest
 
 from voxkeep.archive import Archive
 from voxkeep.archive.units import EpochMs, TenantId
+from voxkeep.collect import MIGRATIONS
 from voxkeep.collect.errors import SourceBusy, SourceExists, UnknownSource
 from voxkeep.collect.lock import source_lock
 from voxkeep.collect.quarantine import LARGEST_BYTES, Quarantine
 from voxkeep.collect.store import Item, ItemState, Ledger, Runs, SourceConfig, Sources
+from voxkeep.database import Migrations, Transaction, migrate
+from voxkeep.database.sqlite import SqliteDatabase
 
 ACME = SourceConfig(
     name="acme",
@@ -33,6 +36,38 @@ async def test_a_source_is_kept_as_it_was_set_up_and_found_by_name(archive: Arch
     assert await sources.all() == [ACME, other]
     assert await sources.named(["other", "other"]) == [other]
     assert await sources.named([]) == [ACME, other]
+
+
+async def test_a_vendors_options_and_its_second_secret_are_kept(archive: Archive) -> None:
+    sources = Sources(archive.database)
+    own = SourceConfig(
+        name="eight",
+        vendor="8x8",
+        url="https://vcc-na2.8x8.com",
+        tenant=TenantId(1),
+        options={"audio": "ftps", "ftps_host": "ü"},
+        second_secret_env="PW",
+        second_secret_file="/pw",
+    )
+    await sources.add(own)
+    assert await sources.all() == [own]
+
+
+async def test_a_source_of_an_older_archive_has_no_options(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "old.db", readers=1, group_commit=1, busy_timeout_ms=1_000)
+    await migrate(database, [Migrations("collect", MIGRATIONS.steps[:1])])
+
+    async def add(transaction: Transaction) -> None:
+        await transaction.execute(
+            "INSERT INTO collect_sources (name, vendor, url, tenant, zone, added_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            "old", "xima", "https://o.test", 1, "UTC", 0,
+        )  # fmt: skip
+
+    await database.write(add)
+    await migrate(database, [MIGRATIONS])
+    (found,) = await Sources(database).all()
+    assert (found.name, found.options, found.second_secret_env, found.second_secret_file) == ("old", {}, None, None)
+    await database.close()
 
 
 async def test_a_name_is_taken_once_and_an_unknown_one_is_told(archive: Archive) -> None:

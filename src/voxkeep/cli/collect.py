@@ -38,12 +38,15 @@ from voxkeep.cli.common import (
 )
 from voxkeep.collect import Order, SourceConfig, SourceReport, Sources, collect
 from voxkeep.collect.errors import CollectError, Refused, SourceUnusable, VendorFailure
+from voxkeep.collect.http import checked_url
 from voxkeep.collect.lock import source_lock
 from voxkeep.collect.report import WORST_LAST, iso, lines, table
 from voxkeep.collect.run import connect
 from voxkeep.collect.source import Factory
 from voxkeep.collect.store import Ledger, Runs
-from voxkeep.vendors.xima.source import XimaSource, checked_url
+from voxkeep.vendors.eightbyeight.options import checked_options
+from voxkeep.vendors.eightbyeight.source import EightByEightSource
+from voxkeep.vendors.xima.source import XimaSource, no_options
 
 T = TypeVar("T")
 
@@ -53,9 +56,17 @@ class Vendor(NamedTuple):
 
     factory: Factory
     checked_url: Callable[..., str]
+    checked_options: Callable[..., dict[str, str]]
+    """Takes options and whether there is a `second_secret`, returns what is to be kept. Raises ValueError."""
+    pace_seconds: float | None
+    """Seconds between two requests unless --pace says so; None for the setting's."""
 
 
-VENDORS: Mapping[str, Vendor] = {"xima": Vendor(XimaSource, checked_url)}
+VENDORS: Mapping[str, Vendor] = {
+    "xima": Vendor(XimaSource, checked_url, no_options, None),
+    # 8x8 states no limit
+    "8x8": Vendor(EightByEightSource, checked_url, checked_options, 0.5),
+}
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 VARIABLE = re.compile(r"(?!vk_)[A-Za-z_][A-Za-z0-9_]*")
@@ -78,22 +89,45 @@ def add(
     tenant: Annotated[str, typer.Option(help="The archive's tenant to keep the recordings for; made when missing.")],
     secret_env: Annotated[str | None, typer.Option(help="Environment variable that holds the token.")] = None,
     secret_file: Annotated[Path | None, typer.Option(help="File that holds the token.")] = None,
+    account: Annotated[str | None, typer.Option(help="8x8: their name of the tenant, if it is not ours.")] = None,
+    audio: Annotated[
+        str | None,
+        typer.Option(
+            help="8x8: where audio comes from: ftps, or http, a GET of the file's path, which 8x8 does not document."
+        ),
+    ] = None,
+    ftps_host: Annotated[str | None, typer.Option(help="8x8: FTPS server, e.g. vcc-ftps-us1.8x8.com.")] = None,
+    ftps_port: Annotated[int | None, typer.Option(help="8x8: its port; 990 unless given.")] = None,
+    ftps_secret_env: Annotated[
+        str | None, typer.Option(help="8x8: environment variable that holds the FTPS password.")
+    ] = None,
+    ftps_secret_file: Annotated[Path | None, typer.Option(help="8x8: file that holds the FTPS password.")] = None,
+    ftps_ca: Annotated[Path | None, typer.Option(help="8x8: PEM file of the authority to trust for FTPS.")] = None,
     pace: Annotated[float | None, typer.Option(min=0, help="Seconds between two requests, send to send.")] = None,
     zone: Annotated[str | None, typer.Option(help="IANA time zone; the tenant's (or UTC) unless given.")] = None,
     allow_http: Annotated[bool, typer.Option("--allow-http", help="Send the token over plain http, too.")] = False,
     data: Data = DATA_DEFAULT,
 ) -> None:
-    """Set up a source. Its token stays where it is: in an environment variable or a file."""
+    """Set up a source. Its secrets stay where they are: in environment variables or files."""
     if (secret_env is None) == (secret_file is None):
         raise _usage("give either --secret-env or --secret-file")
-    if secret_env is not None and not VARIABLE.fullmatch(secret_env):
-        # not repeated: it may be the token itself
-        raise _usage("--secret-env: the name of an environment variable, never the token")
+    _check_variable("--secret-env", secret_env)
     if pace is not None and not math.isfinite(pace):
         raise _usage("--pace: a number of seconds")
     if not NAME.fullmatch(name):
         raise _usage("NAME: letters, digits, - and _, at most 63, beginning with a letter or digit")
     address = _address(vendor, url, allow_http)
+    if ftps_secret_env is not None and ftps_secret_file is not None:
+        raise _usage("give either --ftps-secret-env or --ftps-secret-file")
+    _check_variable("--ftps-secret-env", ftps_secret_env)
+    given = {
+        "account": account,
+        "audio": audio,
+        "ftps_host": ftps_host,
+        "ftps_port": ftps_port,
+        "ftps_ca": ftps_ca,
+    }
+    options = _options(vendor, given, second_secret=(ftps_secret_env or ftps_secret_file) is not None)
     _check_zone(zone)
 
     async def work() -> None:
@@ -105,10 +139,13 @@ def add(
                 url=address,
                 tenant=known.id,
                 secret_env=secret_env,
-                secret_file=None if secret_file is None else str(secret_file.absolute()),
-                pace_seconds=pace,
+                secret_file=_kept_path(secret_file),
+                pace_seconds=VENDORS[vendor].pace_seconds if pace is None else pace,
                 zone=zone or known.zone,
                 added_at=now_ms(),
+                options=options,
+                second_secret_env=ftps_secret_env,
+                second_secret_file=_kept_path(ftps_secret_file),
             )
             await Sources(archive.database).add(config)
             out.print(f"added {name}: {vendor} at {address}, kept for {known.name}", markup=False)
@@ -127,10 +164,10 @@ def list_(json: Json = False, data: Data = DATA_DEFAULT) -> None:
             print_json(rows)
             return
         for row in rows:
-            out.print(
-                f"{row.name}  {row.vendor}  {row.url}  tenant {row.tenant}  secret {row.secret}",
-                markup=False,
-            )
+            parts = [row.name, row.vendor, row.url, f"tenant {row.tenant}", f"secret {row.secret}"]
+            parts += [f"{name.replace('_', '-')} {value}" for name, value in row.options.items()]
+            parts += [f"ftps-secret {row.second_secret}"] if row.second_secret else []
+            out.print("  ".join(parts), markup=False)
 
     _run(work)
 
@@ -253,6 +290,24 @@ def _address(vendor: str, url: str, allow_http: bool) -> str:
         raise _usage(f"--url: {error}") from error
 
 
+def _check_variable(option: str, name: str | None) -> None:
+    if name is not None and not VARIABLE.fullmatch(name):
+        # not repeated: it may be the secret itself
+        raise _usage(f"{option}: the name of an environment variable, never the secret")
+
+
+def _options(vendor: str, given: Mapping[str, object], *, second_secret: bool) -> dict[str, str]:
+    texts = {name: str(value) for name, value in given.items() if value is not None}
+    try:
+        return VENDORS[vendor].checked_options(texts, second_secret=second_secret)
+    except ValueError as error:
+        raise _usage(str(error)) from error
+
+
+def _kept_path(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
+
+
 def _check_zone(zone: str | None) -> None:
     try:
         ZonedDateTime(2000, 1, 1, tz=zone or "UTC")
@@ -309,14 +364,27 @@ def _order(config: SourceConfig, since: str | None, until: str | None) -> Order:
     if first is not None and first > (now_ms() if last is None else last):
         raise Failure("--since lies after --until" if last is not None else "--since lies in the future", USAGE)
 
-    def secret() -> str:
-        try:
-            path = None if config.secret_file is None else Path(config.secret_file)
-            return secret_from(config.secret_env, path)
-        except (Failure, ValueError) as error:
-            raise SourceUnusable(str(error)) from error
+    return Order(
+        config=config,
+        factory=VENDORS[config.vendor].factory,
+        secret=lambda: _secret(config.secret_env, config.secret_file),
+        other_secret=lambda: _second_secret(config),
+        since=first,
+        until=last,
+    )
 
-    return Order(config=config, factory=VENDORS[config.vendor].factory, secret=secret, since=first, until=last)
+
+def _secret(variable: str | None, file: str | None) -> str:
+    try:
+        return secret_from(variable, None if file is None else Path(file))
+    except (Failure, ValueError) as error:
+        raise SourceUnusable(str(error)) from error
+
+
+def _second_secret(config: SourceConfig) -> str:
+    if config.second_secret_env is None and config.second_secret_file is None:
+        return ""
+    return _secret(config.second_secret_env, config.second_secret_file)
 
 
 def _moment(text: str, zone: str, option: str, *, whole_day: bool = False) -> EpochMs:
@@ -387,6 +455,14 @@ class Shown(Struct, frozen=True):
     """Where the token is found: `$VARIABLE`, or a file."""
     pace_seconds: float | None
     zone: str
+    options: Mapping[str, str]
+    """What only this vendor's sources need to know."""
+    second_secret: str
+    """Where the second secret is found; "" when there is none."""
+
+
+def _place(variable: str | None, file: str | None) -> str:
+    return f"${variable}" if variable else file or ""
 
 
 async def _shown(archive: Archive, config: SourceConfig) -> Shown:
@@ -395,9 +471,11 @@ async def _shown(archive: Archive, config: SourceConfig) -> Shown:
         config.vendor,
         config.url,
         await archive.tenants.name(config.tenant),
-        f"${config.secret_env}" if config.secret_env else config.secret_file or "",
+        _place(config.secret_env, config.secret_file),
         config.pace_seconds,
         config.zone,
+        config.options,
+        _place(config.second_secret_env, config.second_secret_file),
     )
 
 

@@ -1,7 +1,7 @@
 """The collector: brings every recording that a vendor lists into the archive, and tells what became of each.
 
 Plans windows, keeps the pace, fetches, verifies, keeps, reports. Defines what a vendor's source must do
-(`voxkeep.collect.source.Source`); knows no vendor and no HTTP.
+(`voxkeep.collect.source.Source`), and how HTTP is asked (`voxkeep.collect.http`); knows no vendor.
 """
 
 from voxkeep.collect.migrations import MIGRATIONS

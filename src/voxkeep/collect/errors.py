@@ -65,7 +65,11 @@ class QuotaSpent(VendorFailure):
 
 
 class Gone(VendorFailure):
-    """The vendor knows no such thing."""
+    """The vendor knows no such thing; `code` is the number that it said so with."""
+
+    def __init__(self, reason: str, *, request: str = "", code: int = 404) -> None:
+        super().__init__(reason, request=request)
+        self.code = code
 
 
 class BadAnswer(VendorFailure):

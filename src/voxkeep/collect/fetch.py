@@ -1,10 +1,13 @@
-"""One recording's audio: asked for, staged, examined, kept."""
+"""One recording's audio, or one chat: asked for, staged, examined, kept."""
 
 import asyncio
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from voxkeep.archive import Archive, Kept, NewAudio
+from voxkeep.archive import Archive, NewAudio
+from voxkeep.archive.model import Recording, Transcript
+from voxkeep.archive.units import DurationMs
 from voxkeep.audio.errors import AudioError
 from voxkeep.audio.health import SHORT_SHARE, Examination, examine
 from voxkeep.collect.errors import BadAnswer, Doubtful
@@ -15,16 +18,18 @@ from voxkeep.vault import LengthMismatch, Staged
 
 
 class Fetched(Struct, frozen=True):
-    """A recording that is kept now."""
+    """A recording or chat that is kept now."""
 
-    kept: Kept
-    size_bytes: int
-    note: str
+    new: bool
+    """False when it was held before (or removed: the key stays taken)."""
+    size_bytes: int | None = None
+    """Bytes of its audio; None for a chat, which has none."""
+    note: str = ""
     """What is unusual about its audio."""
 
 
 class Fetcher:
-    """Fetches recordings from one source into the archive."""
+    """Fetches recordings and chats from one source into the archive."""
 
     def __init__(self, archive: Archive, source: Source, patience: Patience) -> None:
         self._archive = archive
@@ -32,7 +37,7 @@ class Fetcher:
         self._patience = patience
 
     async def fetch(self, listed: Listed, evidence: str) -> Fetched:
-        """Fetch one recording, again while that makes sense, and keep it.
+        """Fetch one recording or chat, again while that makes sense, and keep it.
 
         `evidence` is the hash of an earlier run's doubtful audio: the same bytes are believed now. Raises
         VendorFailure, or what the archive raises; nothing is left behind then.
@@ -50,24 +55,30 @@ class Fetcher:
         raise AssertionError("unreachable: the last attempt raises")
 
     async def _once(self, listed: Listed, evidence: str) -> Fetched:
+        if isinstance(listed.item, Transcript):
+            transcript, messages = await self._source.transcript(listed)
+            return Fetched((await self._archive.keep_transcript(transcript, messages)).new)
+        return await self._recording(listed, evidence)
+
+    async def _recording(self, listed: Listed, evidence: str) -> Fetched:
         staged = await self._stage(listed)
         try:
             examination, note = await asyncio.to_thread(self._examine, staged, listed)
             self._check_duration(examination, staged, listed, evidence)
             audio = NewAudio(staged, examination.facts, int(examination.health))
-            kept = await self._archive.keep(listed.recording, audio, call=listed.call, call_is_whole=listed.call_known)
+            recording = _as_long_as_its_audio(listed, examination)
+            kept = await self._archive.keep(recording, audio, call=listed.call, call_is_whole=listed.call_known)
         except BaseException:
             # also when the run is cancelled: nothing half-done stays
             await staged.discard()
             raise
-        return Fetched(kept, staged.size, note)
+        return Fetched(kept.new, staged.size, note)
 
     async def _stage(self, listed: Listed) -> Staged:
-        recording = listed.recording
         async with self._source.fetch(listed) as download:
             try:
                 return await self._archive.stage(
-                    recording.tenant, recording.started_at, listed.key, download.blocks, length=download.length
+                    listed.tenant, listed.started_at, listed.key, download.blocks, length=download.length
                 )
             except LengthMismatch as error:
                 raise BadAnswer("the audio was cut short") from error
@@ -94,3 +105,9 @@ class Fetcher:
         if abs(actual - expected) > max(SHORT_SHARE * expected, listed.duration_slack_ms):
             word = "shorter" if actual < expected else "longer"
             raise Doubtful(f"audio {word} than its metadata says", sha256=staged.sha256)
+
+
+def _as_long_as_its_audio(listed: Listed, examination: Examination) -> Recording:
+    if listed.duration_known:
+        return listed.recording
+    return replace(listed.recording, duration_ms=DurationMs(examination.facts.duration_ms))

@@ -7,7 +7,7 @@ written down; so a run may die anywhere, and the next one goes on.
 from collections.abc import Awaitable, Callable, Sequence
 
 from voxkeep.archive import Archive
-from voxkeep.archive.model import State
+from voxkeep.archive.model import State, Transcript
 from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.collect import plan
 from voxkeep.collect.errors import (
@@ -21,7 +21,7 @@ from voxkeep.collect.errors import (
     TooMuch,
     VendorFailure,
 )
-from voxkeep.collect.fetch import Fetcher
+from voxkeep.collect.fetch import Fetched, Fetcher
 from voxkeep.collect.patience import Patience
 from voxkeep.collect.quarantine import Quarantine
 from voxkeep.collect.report import Ending, SourceReport, iso
@@ -169,7 +169,7 @@ class Harvest:
             await self._recordings(sorted(fresh.values(), key=_turn))
 
     async def _recordings(self, fresh: Sequence[Listed]) -> None:
-        span = span_of(each.recording.started_at for each in fresh)
+        span = span_of(each.started_at for each in fresh)
         known = await self._ledger.between(span.first, span.last)
         ready: list[Listed] = []
         notes: list[Item] = []
@@ -184,13 +184,13 @@ class Harvest:
                 await self._put_off(ready[index:], known)
                 break
             await self._fetch(each, known.get(each.key))
-            self._watch(self._report, self._progress(each.recording.started_at))
+            self._watch(self._report, self._progress(each.started_at))
 
     async def _place(self, listed: Listed, known: Item | None) -> Item:
         """Decide, without asking the vendor, how a recording stands."""
         item = Item(
             key=listed.key,
-            started_at=listed.recording.started_at,
+            started_at=listed.started_at,
             state=ItemState.DISCOVERED,
             reason=known.reason if known else "",
             evidence=known.evidence if known else "",
@@ -201,14 +201,18 @@ class Harvest:
                 await self._archive.keep_call(listed.call)
             return self._ended(item, Ending.HELD)
         match listed.status:
-            case Pending():
-                return self._ended(item, Ending.PENDING, "not finished by the vendor")
+            case Pending(reason):
+                return self._ended(item, Ending.PENDING, reason)
             case Deleted(reason):
                 return self._ended(item, Ending.GONE, reason)
         return item
 
     async def _is_held(self, listed: Listed) -> bool:
-        held = await self._archive.by_key(listed.recording.tenant, listed.recording.vendor, listed.key)
+        if isinstance(listed.item, Transcript):
+            chat = await self._archive.transcripts.by_key(listed.tenant, listed.item.vendor_key)
+            # another vendor's chat of the same key says nothing: keeping decides then
+            return chat is not None and chat.vendor == listed.vendor
+        held = await self._archive.by_key(listed.tenant, listed.vendor, listed.item.vendor_key)
         return held is not None and held.state is not State.PENDING
 
     def _ended(self, item: Item, ending: Ending, reason: str = "", evidence: str = "") -> Item:
@@ -256,18 +260,23 @@ class Harvest:
     async def _bring(self, listed: Listed, evidence: str, *, looked_again: bool = False) -> tuple[Ending, str]:
         try:
             fetched = await self._fetcher.fetch(listed, evidence)
-        except Gone:
+        except Gone as error:
+            if isinstance(listed.item, Transcript):
+                return Ending.GONE, f"listed, but it is not there ({error.code})"
             if looked_again:
-                return Ending.GONE, "listed, but its audio is not there (404)"
+                return Ending.GONE, f"listed, but its audio is not there ({error.code})"
         else:
-            if not fetched.kept.new:
-                return Ending.HELD, ""
-            self._report.bytes += fetched.size_bytes
-            self._report.note(fetched.note)
-            if listed.expected_bytes not in {None, fetched.size_bytes}:
-                self._report.note("the audio's size is not the listed one")
-            return Ending.NEW, ""
+            return self._brought(fetched, listed), ""
         return await self._look_again(listed, evidence)
+
+    def _brought(self, fetched: Fetched, listed: Listed) -> Ending:
+        if not fetched.new:
+            return Ending.HELD
+        self._report.bytes += fetched.size_bytes or 0
+        self._report.note(fetched.note)
+        if listed.expected_bytes not in {None, fetched.size_bytes}:
+            self._report.note("the audio's size is not the listed one")
+        return Ending.NEW
 
     async def _look_again(self, listed: Listed, evidence: str) -> tuple[Ending, str]:
         """Ask how a recording is listed whose audio is not there: deleted since, perhaps (reference D24)."""
@@ -275,8 +284,8 @@ class Harvest:
         if now is None:
             return Ending.GONE, "no longer listed by the vendor"
         match now.status:
-            case Pending():
-                return Ending.PENDING, "not finished by the vendor"
+            case Pending(reason):
+                return Ending.PENDING, reason
             case Deleted(reason):
                 return Ending.GONE, reason
             case Ready():
@@ -337,13 +346,13 @@ class Harvest:
 def _turn(listed: Listed) -> tuple[bool, EpochMs, str]:
     """Order within a window: what the vendor is about to delete, then the oldest."""
     urgent = isinstance(listed.status, Ready) and listed.status.urgent
-    return not urgent, listed.recording.started_at, listed.key
+    return not urgent, listed.started_at, listed.key
 
 
 def _tried(listed: Listed, evidence: str, *, tried: bool = True) -> Item:
     return Item(
         key=listed.key,
-        started_at=listed.recording.started_at,
+        started_at=listed.started_at,
         state=ItemState.DISCOVERED,
         evidence=evidence,
         call_known=listed.call_known,

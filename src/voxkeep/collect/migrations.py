@@ -22,4 +22,10 @@ CREATE TABLE collect_runs (
 CREATE INDEX collect_runs_source ON collect_runs (source, id)
 """
 
-MIGRATIONS = Migrations("collect", [FIRST])
+SECOND = """
+ALTER TABLE collect_sources ADD COLUMN options TEXT NOT NULL DEFAULT '{{}}';
+ALTER TABLE collect_sources ADD COLUMN second_secret_env TEXT;
+ALTER TABLE collect_sources ADD COLUMN second_secret_file TEXT
+"""
+
+MIGRATIONS = Migrations("collect", [FIRST, SECOND])

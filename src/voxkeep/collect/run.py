@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from voxkeep.archive import Archive
 from voxkeep.archive.errors import ArchiveError
@@ -21,6 +22,10 @@ from voxkeep.database import DatabaseError
 from voxkeep.vault import VaultError
 
 
+def _no_secret() -> str:
+    return ""
+
+
 class Order(Struct, frozen=True, kw_only=True):
     """What is to be collected from one source."""
 
@@ -28,6 +33,8 @@ class Order(Struct, frozen=True, kw_only=True):
     factory: Factory
     secret: Callable[[], str]
     """Reads the secret. Raises SourceUnusable."""
+    other_secret: Callable[[], str] = _no_secret
+    """Reads the second one, where there is a second way to the vendor. Raises SourceUnusable."""
     since: EpochMs | None = None
     """Where to begin; None for where the last run ended."""
     until: EpochMs | None = None
@@ -61,6 +68,8 @@ async def connect(archive: Archive, order: Order) -> Source:
         tenant_name=await archive.tenants.name(config.tenant),
         slot=slots(archive, config),
         timeout_seconds=archive.settings.collect.timeout_seconds,
+        options=config.options,
+        other_secret=order.other_secret(),
     )
     return order.factory(connection)
 
@@ -102,7 +111,7 @@ async def _harvest(archive: Archive, order: Order, report: SourceReport, watch: 
     config = (await Sources(archive.database).named([order.config.name]))[0]
     span = await _span(archive, config, order)
     report.since, report.until = iso(span.first), iso(span.last)
-    source = await connect(archive, Order(config=config, factory=order.factory, secret=order.secret))
+    source = await connect(archive, replace(order, config=config))
     try:
         known = config.watermark or plan.default_start(now_ms(), archive.settings.collect)
         # a span that begins later would leave a hole behind the watermark

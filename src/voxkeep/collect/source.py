@@ -4,13 +4,13 @@ A source asks the vendor and says what the answers mean; it neither retries nor 
 before every request. Failures are told as `voxkeep.collect.errors`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import BinaryIO, Protocol
 
 from msgspec import Struct
 
-from voxkeep.archive.model import Call, Recording
+from voxkeep.archive.model import Call, Message, Recording, Transcript
 from voxkeep.archive.units import EpochMs, TenantId
 
 Slot = Callable[[], Awaitable[None]]
@@ -32,7 +32,9 @@ class Ready(Struct, frozen=True):
 
 
 class Pending(Struct, frozen=True):
-    """The vendor has not finished it: it is asked for again in the next run."""
+    """It is not to be had yet: it is asked for again in the next run."""
+
+    reason: str = "not finished by the vendor"
 
 
 class Deleted(Struct, frozen=True):
@@ -42,9 +44,9 @@ class Deleted(Struct, frozen=True):
 
 
 class Listed(Struct, frozen=True, kw_only=True):
-    """A recording as the vendor lists it."""
+    """A recording or a chat transcript as the vendor lists it."""
 
-    recording: Recording
+    item: Recording | Transcript
     """What will be kept; its `vendor_key` is its identity."""
     status: Ready | Pending | Deleted
     call: Call | None = None
@@ -54,6 +56,8 @@ class Listed(Struct, frozen=True, kw_only=True):
     """None when the vendor does not say."""
     duration_slack_ms: int = 200
     """Difference from that duration which is never doubted; 2 % never is."""
+    duration_known: bool = True
+    """False where nobody but the audio itself tells the duration that is to be kept."""
     expected_bytes: int | None = None
     """A hint: nothing is refused for it."""
     place: str = ""
@@ -61,8 +65,31 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The recording's identity at the vendor."""
-        return self.recording.vendor_key
+        """Its identity among all that the vendor lists: a chat's never meets a recording's."""
+        key = self.item.vendor_key
+        return f"transcript {key}" if isinstance(self.item, Transcript) else key
+
+    @property
+    def started_at(self) -> EpochMs:
+        """When it began."""
+        return self.item.started_at
+
+    @property
+    def tenant(self) -> TenantId:
+        """The archive's tenant it is kept for."""
+        return self.item.tenant
+
+    @property
+    def vendor(self) -> str:
+        """The vendor's name."""
+        return self.item.vendor
+
+    @property
+    def recording(self) -> Recording:
+        """The recording, where it is one. Raises TypeError for a chat."""
+        if isinstance(self.item, Transcript):
+            raise TypeError(f"{self.key} is no recording")
+        return self.item
 
 
 class Rejected(Struct, frozen=True):
@@ -111,9 +138,13 @@ class Connection(Struct, frozen=True):
     slot: Slot
     timeout_seconds: float
     """How long the vendor may stay silent."""
+    options: Mapping[str, str] = {}
+    """What else this vendor needs to know; its room says what there is."""
+    other_secret: str = ""
+    """A second secret, for a second way to the vendor."""
 
     def __repr__(self) -> str:
-        """Leave the secret out."""
+        """Leave the secrets out."""
         return f"Connection({self.url!r}, {self.tenant_name!r})"
 
 
@@ -134,6 +165,10 @@ class Source(Protocol):
 
     def fetch(self, listed: Listed) -> AbstractAsyncContextManager[Download]:
         """Ask for a recording's audio. Entering it, and reading the blocks, raise VendorFailure."""
+        ...
+
+    async def transcript(self, listed: Listed) -> tuple[Transcript, list[Message]]:
+        """Return a chat that was listed, as it is to be kept, with its messages. Raises VendorFailure."""
         ...
 
     def verify(self, file: BinaryIO, listed: Listed) -> str:

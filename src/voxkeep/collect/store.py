@@ -1,6 +1,6 @@
 """The collector's own rows: its sources, the ledger of what each has listed, its runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -9,7 +9,7 @@ from msgspec import Struct
 from voxkeep.archive.units import EpochMs, TenantId, now_ms
 from voxkeep.collect.errors import SourceExists, UnknownSource
 from voxkeep.collect.source import Window
-from voxkeep.database import Database, Row, Transaction
+from voxkeep.database import Database, Row, Transaction, Value
 
 
 class SourceConfig(Struct, frozen=True, kw_only=True):
@@ -30,6 +30,11 @@ class SourceConfig(Struct, frozen=True, kw_only=True):
     watermark: EpochMs | None = None
     """Everything up to here has been listed."""
     last_sent_at: EpochMs | None = None
+    options: Mapping[str, str] = {}
+    """What else the vendor's source needs to know; see its room."""
+    second_secret_env: str | None = None
+    """Where the second secret is found, for a second way to the vendor."""
+    second_secret_file: str | None = None
 
 
 COLUMNS = ", ".join(SourceConfig.__struct_fields__)
@@ -44,7 +49,7 @@ class Sources:
     async def all(self) -> list[SourceConfig]:
         """Return all sources, in order of name."""
         rows = await self._database.read(f"SELECT {COLUMNS} FROM collect_sources ORDER BY name")  # noqa: S608 -- ours
-        return [SourceConfig(**dict(zip(SourceConfig.__struct_fields__, row, strict=True))) for row in rows]
+        return [_config(row) for row in rows]
 
     async def named(self, names: Sequence[str]) -> list[SourceConfig]:
         """Return the sources so named, all when none is. Raises UnknownSource."""
@@ -56,7 +61,7 @@ class Sources:
 
     async def add(self, source: SourceConfig) -> None:
         """Keep a new source. Raises SourceExists."""
-        values = tuple(getattr(source, name) for name in SourceConfig.__struct_fields__)
+        values = _values(source)
         places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
 
         async def work(transaction: Transaction) -> None:
@@ -93,6 +98,16 @@ class Sources:
     async def _set(self, name: str, column: str, value: EpochMs) -> None:
         sql = f"UPDATE collect_sources SET {column} = $2 WHERE name = $1"  # noqa: S608 -- one of the two above
         await self._database.write(lambda transaction: transaction.execute(sql, name, value))
+
+
+def _config(row: Row) -> SourceConfig:
+    values = dict(zip(SourceConfig.__struct_fields__, row, strict=True))
+    return SourceConfig(**values | {"options": msgspec.json.decode(values["options"], type=dict[str, str])})
+
+
+def _values(source: SourceConfig) -> tuple[Value, ...]:
+    values = {name: getattr(source, name) for name in SourceConfig.__struct_fields__}
+    return tuple((values | {"options": msgspec.json.encode(source.options).decode()}).values())
 
 
 class ItemState(StrEnum):

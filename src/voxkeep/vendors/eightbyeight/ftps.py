@@ -34,9 +34,11 @@ T = TypeVar("T")
 LARGEST_LIST_BYTES = 64 << 20
 CLOSING_SECONDS = 2.0
 """How long the server is waited for when we have all we asked for and only say goodbye."""
+BROKEN = (ftplib.Error, OSError, EOFError, ValueError)
+"""What the standard library raises; ValueError for a reply without its number, or a host whose name can be none."""
 NOT_THERE = 550
 AUDIO = ".wav"
-PASSWORD = re.compile(r"[^\x00-\x1f\x7f]+")
+PASSWORD = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]+")
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ class _Session(ftplib.FTP_TLS):
         self.host, self.port = server.host, server.port
         plain = socket.create_connection((server.host, server.port), self.timeout)
         self.sock = self._wrapped(plain, None)
+        self.sock.do_handshake()
         self.af = self.sock.family
         # whatever letters a server's texts are in, only its numbers count
         self.file = self.sock.makefile("r", encoding=self.encoding, errors="replace")
@@ -75,8 +78,11 @@ class _Session(ftplib.FTP_TLS):
         self.voidcmd("TYPE I")
 
     def _wrapped(self, plain: socket.socket, session: ssl.SSLSession | None) -> ssl.SSLSocket:
+        """Return a socket that speaks TLS from here on; its handshake is to come, where `shut` can reach it."""
         try:
-            return self.context.wrap_socket(plain, server_hostname=self.host, session=session)
+            return self.context.wrap_socket(
+                plain, server_hostname=self.host, session=session, do_handshake_on_connect=False
+            )
         except BaseException:
             plain.close()
             raise
@@ -85,8 +91,10 @@ class _Session(ftplib.FTP_TLS):
         """Servers refuse data connections that do not prove to be ours by the session."""
         plain, size = ftplib.FTP.ntransfercmd(self, cmd, rest)  # noqa: S321 -- its next line speaks TLS
         assert isinstance(self.sock, ssl.SSLSocket)  # noqa: S101 -- log_in made it so
-        self.data = self._wrapped(plain, self.sock.session)
-        return self.data, size
+        data = self._wrapped(plain, self.sock.session)
+        self.data = data
+        data.do_handshake()
+        return data, size
 
     def begin(self, command: str, path: str) -> int | None:
         """Begin a transfer, and return how many bytes it will have, where the server says so."""
@@ -97,7 +105,7 @@ class _Session(ftplib.FTP_TLS):
     def _size(self, path: str) -> int | None:
         try:
             return self.size(path)
-        except ftplib.error_perm as error:
+        except (ftplib.error_perm, ValueError) as error:
             if _code(error) == NOT_THERE:
                 raise
             return None
@@ -266,7 +274,7 @@ class Ftps:
         except asyncio.CancelledError:
             self._drop()
             raise
-        except ftplib.all_errors as error:
+        except BROKEN as error:
             raise self._failure(error, request) from error
 
     def _failure(self, error: Exception, request: str) -> VendorFailure:

@@ -15,14 +15,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from OpenSSL import SSL
-from pyftpdlib.handlers import (  # type: ignore[import-untyped] # pyftpdlib has no types
+
+# first of its modules: it alone imports asyncore without the warning that Python 3.11 gives
+from pyftpdlib import ioloop as loops  # type: ignore[import-untyped] # pyftpdlib has no types
+from pyftpdlib.handlers import (  # type: ignore[import-untyped] # the same
     TLS_DTPHandler,
     TLS_FTPHandler,
 )
 from pyftpdlib.handlers.ftp.producers import (  # type: ignore[import-untyped] # the same
     BufferedIteratorProducer,
 )
-from pyftpdlib.ioloop import IOLoop  # type: ignore[import-untyped] # the same
 from pyftpdlib.servers import ThreadedFTPServer  # type: ignore[import-untyped] # the same
 
 from voxkeep.access import Access, Action, AuditEntry, Outcome
@@ -105,7 +107,7 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     tls_data_required = True
     proto_cmds = {name: each for name, each in TLS_FTPHandler.proto_cmds.items() if name != "AUTH"}  # noqa: RUF012
 
-    def __init__(self, conn: socket.socket, server: "Threads", ioloop: IOLoop) -> None:
+    def __init__(self, conn: socket.socket, server: "Threads", ioloop: loops.IOLoop) -> None:
         self.tenant: Tenant | None = None
         self.password_hash = ""
         super().__init__(conn, server, ioloop)
@@ -234,7 +236,7 @@ class Threads(ThreadedFTPServer):  # type: ignore[misc] # pyftpdlib has no types
         self._lock, self._exit = threading.Lock(), threading.Event()  # pyftpdlib would share them among servers
         self.max_cons = options.ftps_max_connections
         self.max_cons_per_ip = options.ftps_max_connections_per_address
-        super().__init__(listener, handler, ioloop=IOLoop(), backlog=BACKLOG)
+        super().__init__(listener, handler, ioloop=loops.IOLoop(), backlog=BACKLOG)
 
     def _accept_new_cons(self) -> bool:
         """Say yes: who has a connection may have its data connection, and `handle_accepted` counts the others."""

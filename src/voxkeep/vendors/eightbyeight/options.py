@@ -17,7 +17,7 @@ FTPS_PORT = 990
 """Implicit TLS (reference 3)."""
 LARGEST_PORT = 65_535
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+", re.ASCII)
-ACCOUNT = re.compile(r"[^\x00-\x1f\x7f:]+")
+ACCOUNT = re.compile(r"[^\x00-\x1f\x7f:\ud800-\udfff]+")
 """A user of HTTP Basic: no colon."""
 
 

@@ -22,6 +22,7 @@ from voxkeep.vendors.eightbyeight.wire import call_of
 
 LATE_MS = HOUR_MS
 """What the API tells of a call may come so late (reference 10)."""
+MAY_BE_LISTED = "on the FTPS server, and so new that the API may still list it"
 SLACK_MS = 1_500
 """Durations are told in whole seconds, rounded down."""
 IN_TREE = "tree"
@@ -148,7 +149,7 @@ def _lines_within(window: Window, index: str, folder: str) -> dict[str, indexfil
 
 
 def _status(started_at: EpochMs) -> Ready | Pending:
-    return Pending() if started_at > now_ms() - LATE_MS else Ready()
+    return Pending(MAY_BE_LISTED) if started_at > now_ms() - LATE_MS else Ready()
 
 
 def _within(window: Window, at: EpochMs) -> bool:

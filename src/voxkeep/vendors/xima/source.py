@@ -6,20 +6,19 @@ where it is not to be had.
 
 import asyncio
 import ipaddress
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import BinaryIO
 from urllib.parse import quote
 
-import aiohttp
 from yarl import URL
 
-from voxkeep.archive.model import Call
+from voxkeep.archive.model import Call, Message, Transcript
 from voxkeep.archive.units import HOUR_MS, EpochMs, now_ms
 from voxkeep.audio.errors import BrokenOgg
 from voxkeep.audio.ogg import verify_ogg_opus
 from voxkeep.collect.errors import BadAnswer, ComeBackLater, Forbidden, Gone, QuotaSpent, TooMuch
+from voxkeep.collect.http import checked_url
 from voxkeep.collect.report import iso
 from voxkeep.collect.source import (
     CheckReport,
@@ -34,7 +33,7 @@ from voxkeep.collect.source import (
     Window,
 )
 from voxkeep.vendors.xima import shapes
-from voxkeep.vendors.xima.client import BLOCK_BYTES, Client
+from voxkeep.vendors.xima.client import Client
 from voxkeep.vendors.xima.wire import (
     PENDING,
     XimaCall,
@@ -43,6 +42,8 @@ from voxkeep.vendors.xima.wire import (
     call_of_recording,
     recording_of,
 )
+
+__all__ = ["XimaSource", "checked_url", "host_label", "no_options"]
 
 RECORDINGS = "/rest/api/v2/recordings"
 CALLS = "/rest/api/v2/call-recording-info"
@@ -54,10 +55,7 @@ CALL_PATIENCE = 2
 """Failures in a row after which the call info is done without."""
 REFUSES_SPAN = (400, 413, 422)
 """Statuses of a list that may mean no more than a span longer than this vendor takes at once."""
-TEXT_TYPES = ("application/json", "text/", "application/xml", "application/xhtml")
-TEXT_BEGINS = (b"{", b"[", b"<")
 OGG_HEAD_BYTES = 64
-PRINTABLE = re.compile(r"[\x21-\x7e]+")
 LOSSES = "DELETED_"
 URGENT = "PENDING_DELETE_"
 
@@ -101,7 +99,7 @@ class XimaSource:
 
     async def again(self, listed: Listed) -> Listed | None:
         """See `Source.again`."""
-        start = listed.recording.started_at
+        start = listed.started_at
         read = await self._recordings(Window(EpochMs(max(start - LOOK_AGAIN_MS, 0)), EpochMs(start + LOOK_AGAIN_MS)))
         for wire in read.good:
             if wire.recordingKey == listed.key:
@@ -161,7 +159,7 @@ class XimaSource:
     def _listed(self, wire: XimaRecording, calls: dict[str, Call]) -> Listed:
         known = calls.get(wire.callKey) or calls.get(wire.recordingKey)
         return Listed(
-            recording=recording_of(wire, self._tenant, self._tenant_name),
+            item=recording_of(wire, self._tenant, self._tenant_name),
             status=_status(wire.status),
             call=known or call_of_recording(wire, self._tenant, self._tenant_name),
             call_known=known is not None,
@@ -176,12 +174,9 @@ class XimaSource:
     async def fetch(self, listed: Listed) -> AsyncIterator[Download]:
         """See `Source.fetch`; asks under the record's own tenantName, once under the host label (reference D7)."""
         async with AsyncExitStack() as stack:
-            response = await self._audio(stack, listed)
-            encoded = "Content-Encoding" in response.headers
-            length = None if encoded else response.content_length
-            yield Download(self._blocks(response), length)
+            yield await self._audio(stack, listed)
 
-    async def _audio(self, stack: AsyncExitStack, listed: Listed) -> aiohttp.ClientResponse:
+    async def _audio(self, stack: AsyncExitStack, listed: Listed) -> Download:
         names = self._names(listed.place)
         if not names:
             raise BadAnswer("the record names no tenant to ask for its audio", passing=False)
@@ -201,33 +196,16 @@ class XimaSource:
         proven = [(index, name) for index, name in usable if index == self._place_index]
         return proven or usable
 
-    async def _audio_under(self, stack: AsyncExitStack, index: int, name: str, key: str) -> aiohttp.ClientResponse:
+    async def _audio_under(self, stack: AsyncExitStack, index: int, name: str, key: str) -> Download:
         path = f"{RECORDINGS}/{quote(name, safe='')}/{quote(key, safe='')}/audio"
-        headers = {"Accept": "audio/ogg", "Content-Type": "audio/ogg", "Accept-Encoding": "identity"}
-        response = await stack.enter_async_context(self._client.get(path, {}, headers))
-        if response.content_type.startswith(TEXT_TYPES):
-            raise await self._text_for_audio(response, b"")
+        headers = {"Accept": "audio/ogg", "Content-Type": "audio/ogg"}
+        download = await stack.enter_async_context(self._client.audio(path, headers))
         self._place_index = index
-        return response
+        return download
 
-    async def _text_for_audio(self, response: aiohttp.ClientResponse, head: bytes) -> BadAnswer:
-        facts: dict[str, str | int] = {"status": response.status, "content_type": response.content_type}
-        raw = self._client.blotted(head + await self._client.beginning(response))
-        return BadAnswer("text in place of audio", request=f"GET {response.url.raw_path}", raw=raw, facts=facts)
-
-    async def _blocks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        received, head = 0, b""
-        try:
-            async for block in response.content.iter_chunked(BLOCK_BYTES):
-                if not received and block.lstrip().startswith(TEXT_BEGINS):
-                    raise await self._text_for_audio(response, block)
-                head = head or block
-                received += len(block)
-                yield block
-        except aiohttp.ClientPayloadError as error:
-            facts: dict[str, str | int] = {"received_bytes": received, "content_type": response.content_type}
-            request = f"GET {response.url.raw_path}"
-            raise BadAnswer("the audio was cut short", request=request, raw=head, facts=facts) from error
+    async def transcript(self, listed: Listed) -> tuple[Transcript, list[Message]]:
+        """See `Source.transcript`: Xima's API has no chats, and none is ever listed."""
+        raise Gone("Xima has no chat transcripts", request=listed.key)
 
     def verify(self, file: BinaryIO, listed: Listed) -> str:
         """See `Source.verify`: an Ogg/Opus file is walked to its last page; another kind is accepted and told (D4)."""
@@ -254,25 +232,11 @@ def host_label(url: str) -> str:
     return ""
 
 
-def checked_url(text: str, *, allow_http: bool = False) -> str:
-    """Return an address that a token may be sent to. Raises ValueError with the reason."""
-    if not PRINTABLE.fullmatch(text):
-        raise ValueError("the URL holds letters that no URL has")
-    url = URL(text)
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError("the URL must begin with https:// (or http://) and name a host")
-    if url.user or url.password or url.query_string or url.fragment:
-        raise ValueError("the URL must hold no user name, password, query or fragment")
-    if url.scheme == "http" and not allow_http and not _is_loopback(url.host):
-        raise ValueError("plain http would show the token to everyone on the way: use https")
-    return text.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def no_options(given: Mapping[str, str], *, second_secret: bool) -> dict[str, str]:
+    """Return the options of a source of Xima's, of which there are none. Raises ValueError that names one."""
+    for name in [*given, *(["ftps_secret"] if second_secret else [])]:
+        raise ValueError(f"--{name.replace('_', '-')}: not an option of xima")
+    return {}
 
 
 def _status(word: str) -> Ready | Pending | Deleted:
