@@ -1,0 +1,71 @@
+"""A demo's calls and chats, collected as 8x8's by the real command into an archive of its own, and served there."""
+
+import base64
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.journeys.processes import run, serving, user_token
+
+RECORDINGS = 8
+
+
+def get(url: str, tenant: str, token: str) -> bytes:
+    basic = base64.b64encode(f"{tenant}:{token}".encode()).decode()
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {basic}"})  # noqa: S310 -- loopback
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 -- loopback
+        body: bytes = answer.read()
+        return body
+
+
+class Reader:
+    """Someone with a tenant's token at a server."""
+
+    def __init__(self, url: str, tenant: str, token: str) -> None:
+        self._base, self._tenant, self._token = f"{url}/api/recordings", tenant, token
+
+    def content(self, path: str) -> bytes:
+        return get(f"{self._base}/{path}", self._tenant, self._token)
+
+    def records(self, what: str, element: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        while True:
+            page = json.loads(self.content(f"{what}.json?tz=UTC&n={len(rows) + 1}"))["recordings"][element]
+            rows += page
+            if len(page) < 50:
+                return rows
+
+    def all(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any], dict[str, bytes]]:
+        """Return files, chats, each chat with its messages, and each file's audio."""
+        files, chats = self.records("files", "file"), self.records("transcripts", "transcript")
+        whole = {
+            each["interactionGUID"]: json.loads(self.content(f"transcripts/{each['interactionGUID']}.json?tz=UTC"))
+            for each in chats
+        }
+        audio = {each["filename"]: self.content(f"files/{each['filename']}") for each in files}
+        return files, chats, whole, audio
+
+
+def test_calls_and_chats_of_a_demo_are_collected_as_8x8s_field_and_byte_identical(tmp_path: Path) -> None:
+    demo_home, own = tmp_path / "demo", tmp_path / "own"
+    with serving("demo", "--recordings", str(RECORDINGS), "--data", str(demo_home)) as demo:
+        token = demo["8x8"]["token"]
+        theirs = Reader(demo["url"], "acme-ns", token).all()
+        assert (len(theirs[0]), len(theirs[1])) == (RECORDINGS, 24)
+
+        secret = {"DEMO_TOKEN": token}
+        source = ("--vendor", "8x8", "--url", demo["url"], "--account", "acme-ns", "--secret-env", "DEMO_TOKEN")
+        run(
+            *("collect", "add", "nightly", *source, "--audio", "http", "--pace", "0"),
+            *("--tenant", "kept", "--data", str(own)),
+        )
+        command = ["collect", "run", "--json", "--data", str(own)]
+        (told,) = json.loads(run(*command, environment=secret))["sources"]
+        (again,) = json.loads(run(*command, environment=secret))["sources"]
+    assert (told["new"], told["failed"], told["gone"], told["rejected"]) == (RECORDINGS + 24, 0, 0, 0)
+    assert (again["new"], again["held"], again["bytes"]) == (0, RECORDINGS + 24, 0)
+
+    with serving("serve", "--data", str(own)) as server:
+        ours = Reader(server["url"], "kept", user_token(own, "reader", "kept")).all()
+    assert ours == theirs
