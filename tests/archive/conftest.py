@@ -2,7 +2,7 @@
 
 import io
 import wave
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 
 import voxkeep.archive
 from voxkeep.archive import Archive, Kept, NewAudio
-from voxkeep.archive.model import Call, Recording, Tenant
+from voxkeep.archive.model import CUSTOMER, Call, Message, Recording, Tenant, Transcript
 from voxkeep.archive.query import Scope, TimeRange
-from voxkeep.archive.units import DurationMs, EpochMs, RecordingId, TenantId, uuid7
+from voxkeep.archive.transcripts import KeptTranscript
+from voxkeep.archive.units import DurationMs, EpochMs, RecordingId, TenantId, TranscriptId, uuid7
 from voxkeep.audio.health import examine
 from voxkeep.audio.render import Form
 from voxkeep.database import Row
@@ -25,6 +26,8 @@ EVER = TimeRange(EpochMs(0), EpochMs(2**52))
 
 Keep = Callable[..., Awaitable[Kept]]
 Make = Callable[..., Recording]
+MakeChat = Callable[..., Transcript]
+KeepChat = Callable[..., Awaitable[KeptTranscript]]
 
 
 def tone(seconds: float = 1.0, pitch_hz: float = 440.0) -> bytes:
@@ -59,6 +62,37 @@ def recording_of(acme: Tenant) -> Make:
         return Recording(vendor_key=key, id=RecordingId(uuid7(started_at)), **{**defaults, **fields})
 
     return make
+
+
+@pytest.fixture
+async def globex(archive: Archive) -> Tenant:
+    return await archive.tenants.add(Tenant(id=TenantId(0), name="globex", host="globex-ns.xima.test"))
+
+
+@pytest.fixture
+def chat_of(acme: Tenant) -> MakeChat:
+    def make(key: str = "chat-1", **fields: Any) -> Transcript:
+        started_at = fields.setdefault("started_at", START)
+        defaults: dict[str, Any] = {"duration_ms": DurationMs(60_000), "vendor": "import", "tenant": acme.id}
+        return Transcript(vendor_key=key, **{"id": TranscriptId(uuid7(started_at)), **defaults, **fields})
+
+    return make
+
+
+@pytest.fixture
+def keep_chat(archive: Archive) -> KeepChat:
+    """Keep a chat whose messages come a second apart from its start on, unless they are given whole."""
+
+    async def kept(chat: Transcript, messages: Sequence[Message | str] = ()) -> KeptTranscript:
+        whole = [
+            each
+            if isinstance(each, Message)
+            else Message(at=EpochMs(chat.started_at + 1000 * number), sender=CUSTOMER, text=each)
+            for number, each in enumerate(messages)
+        ]
+        return await archive.keep_transcript(chat, whole)
+
+    return kept
 
 
 async def keep_in(

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -12,8 +14,9 @@ from voxkeep.archive import Archive, Kept, NewAudio
 from voxkeep.archive import renditions as room
 from voxkeep.archive.alarms import AUDIO_ALTERED, AUDIO_MISSING, RENDITION_FAILED
 from voxkeep.archive.errors import AudioMissing, AudioNotReady
-from voxkeep.archive.model import Recording, Tenant
+from voxkeep.archive.model import Recording, State, Tenant
 from voxkeep.archive.units import EpochMs, now_ms
+from voxkeep.audio.errors import AudioError
 from voxkeep.audio.ogg import verify_ogg_opus
 from voxkeep.audio.probe import AudioFacts, probe
 from voxkeep.audio.render import Form, wav_size_bytes
@@ -299,3 +302,151 @@ async def test_a_form_is_not_kept_for_audio_that_was_freed_meanwhile(
     assert files() == []
     assert await archive.renditions.names(kept) == []
     assert await jobs(archive) == []
+
+
+# A form that is made when it is asked for
+
+
+async def made(archive: Archive, recording: Recording, form: Form = Form.WAV) -> bytes:
+    reader = await archive.open_made(recording, form)
+    try:
+        return await reader.pread(0, reader.size + 1)
+    finally:
+        reader.close()
+
+
+async def times_made(archive: Archive) -> int:
+    return [change.kind for change in await archive.changes.after(0)].count("rendition.made")
+
+
+async def test_a_form_asked_for_by_many_at_once_is_made_once(
+    archive: Archive, recording_of: Make, keep: Keep, files: Files, clip_ogg: bytes
+) -> None:
+    kept = (await keep(recording_of(), clip_ogg)).recording
+    copies = await asyncio.gather(*(made(archive, kept) for _ in range(10)))
+    assert len(set(copies)) == 1
+    assert len(copies[0]) == wav_size_bytes(room.facts_of(kept))
+    assert probe(copies[0]).samples == room.facts_of(kept).samples
+    assert await made(archive, kept) == copies[0]
+    assert await times_made(archive) == 1
+    assert len(files()) == 2
+    assert await jobs(archive) == []
+
+
+async def test_forms_of_several_recordings_are_made_each_for_itself(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes, other_wav: bytes
+) -> None:
+    kept = [(await keep(recording_of(key), audio)).recording for key, audio in (("a", wav), ("b", other_wav))]
+    asked = [(each, form) for each in kept for form in (Form.MP3, Form.OPUS)]
+    copies = await asyncio.gather(*(made(archive, each, form) for each, form in asked * 2))
+    assert copies[:4] == copies[4:]
+    assert len(set(copies)) == 4
+    assert await times_made(archive) == 4
+    # the form that every recording gets was due, and is so no more
+    assert await jobs(archive) == []
+    assert (await again(archive, kept[0])).opus_bytes == len(copies[1])
+
+
+async def test_two_processes_that_make_the_same_form_keep_one(
+    archive: Archive, recording_of: Make, keep: Keep, files: Files, clip_ogg: bytes
+) -> None:
+    kept = (await keep(recording_of(), clip_ogg)).recording
+    other = await Archive.at(archive.home, archive.settings)
+    copies = await asyncio.gather(made(archive, kept), made(other, kept), made(archive, kept), made(other, kept))
+    assert len(set(copies)) == 1
+    assert len(files()) == 2
+    await other.close()
+
+
+async def test_a_form_that_is_there_or_is_the_original_is_not_made(
+    archive: Archive, recording_of: Make, keep: Keep, wav: bytes, clip_ogg: bytes
+) -> None:
+    kept = (await keep(recording_of(), wav, opus=clip_ogg)).recording
+    assert await made(archive, kept, Form.WAV) == wav
+    assert await made(archive, kept, Form.OPUS) == clip_ogg
+    assert await times_made(archive) == 0
+
+
+async def test_a_recording_without_audio_has_no_form_to_make(
+    archive: Archive, acme: Tenant, recording_of: Make, keep: Keep, wav: bytes
+) -> None:
+    pending = (await keep(recording_of("pending", state=State.PENDING))).recording
+    removed_one = (await keep(recording_of("removed"), wav)).recording
+    await archive.remove(acme.id, removed_one.id, hard=True)
+    for each in (pending, await again(archive, removed_one)):
+        with pytest.raises(AudioNotReady, match="no audio"):
+            await archive.open_made(each, Form.MP3)
+    assert await jobs(archive) == []
+    assert await alarms(archive) == []
+
+
+async def test_a_form_of_audio_that_is_missing_is_not_made_until_it_is_back(
+    archive: Archive, recording_of: Make, keep: Keep, files: Files, clip_ogg: bytes
+) -> None:
+    kept = (await keep(recording_of(), clip_ogg)).recording
+    (file,) = archive.home.glob("vault/acme/**/*.ogg")
+    removed(file)
+    outcomes = await asyncio.gather(*(made(archive, kept) for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in outcomes] == [AudioMissing] * 3
+    assert await alarms(archive) == [(AUDIO_MISSING, str(kept.id))]
+    assert files() == []
+    assert await jobs(archive) == []
+    file.write_bytes(clip_ogg)
+    assert len(await made(archive, kept)) == wav_size_bytes(room.facts_of(kept))
+    assert await alarms(archive) == []
+
+
+async def test_a_made_form_that_is_missing_is_an_alarm_and_not_made_behind_its_back(
+    archive: Archive, recording_of: Make, keep: Keep, clip_ogg: bytes
+) -> None:
+    kept = (await keep(recording_of(), clip_ogg)).recording
+    await made(archive, kept)
+    (file,) = archive.home.glob("renditions/acme/**/*.wav")
+    removed(file)
+    with pytest.raises(AudioMissing, match=str(kept.id)):
+        await archive.open_made(kept, Form.WAV)
+    assert await alarms(archive) == [(AUDIO_MISSING, str(kept.id))]
+    assert await times_made(archive) == 1
+
+
+async def test_audio_that_nobody_can_decode_is_told_to_who_asks_and_leaves_nothing(
+    archive: Archive, recording_of: Make, files: Files
+) -> None:
+    bad = await unrenderable(archive, recording_of("bad"))
+    before = (files(), await jobs(archive))
+    for _ in range(2):
+        outcomes = await asyncio.gather(*(made(archive, bad, Form.MP3) for _ in range(3)), return_exceptions=True)
+        assert all(isinstance(each, AudioError) for each in outcomes)
+        assert not any(str(archive.home) in str(each) for each in outcomes)
+    assert (files(), await jobs(archive)) == before
+    assert await times_made(archive) == 0
+
+
+async def test_who_gives_up_waiting_keeps_nobody_from_the_form(
+    archive: Archive, recording_of: Make, keep: Keep, clip_ogg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = (await keep(recording_of(), clip_ogg)).recording
+    begun, go_on, rendered = threading.Event(), threading.Event(), list[BinaryIO]()
+    render = room._render
+
+    def slow(*asked: Any) -> BinaryIO:
+        begun.set()
+        go_on.wait(30)
+        rendered.append(render(*asked))
+        return rendered[-1]
+
+    monkeypatch.setattr(room, "_render", slow)
+    asking = [asyncio.create_task(made(archive, kept))]
+    assert await asyncio.to_thread(begun.wait, 30)
+    asking += [asyncio.create_task(made(archive, kept)) for _ in range(2)]
+    asking[0].cancel()
+    asking[2].cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    first, second, third = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(first, asyncio.CancelledError)
+    assert isinstance(third, asyncio.CancelledError)
+    assert second == await made(archive, kept)
+    assert await times_made(archive) == 1
+    assert len(rendered) == 2
+    assert all(each.closed for each in rendered)

@@ -186,5 +186,79 @@ async def test_a_migration_that_fails_leaves_the_tables_as_they_were(database: D
         await database.read("SELECT * FROM one")
 
 
+async def fill_one(transaction: Transaction) -> None:
+    """Copy what the step before left, in words that a script of definitions cannot say."""
+    for (number,) in await transaction.rows("SELECT a FROM one ORDER BY a"):
+        await transaction.execute("UPDATE one SET b = $1 WHERE a = $2", f"filled {number}", number)
+
+
+FILLED = (
+    "CREATE TABLE one (a {big}, b TEXT); INSERT INTO one VALUES (1, NULL); INSERT INTO one VALUES (2, NULL)",
+    fill_one,
+    "CREATE UNIQUE INDEX one_b ON one (b)",
+)
+
+
+async def test_work_on_the_rows_runs_between_the_definitions_around_it(database: Database) -> None:
+    await migrate(database, [Migrations("room", FILLED)])
+    assert await database.read("SELECT a, b FROM one ORDER BY a") == [(1, "filled 1"), (2, "filled 2")]
+
+
+async def test_work_on_the_rows_of_an_older_version_runs_once(
+    database: Database, open_database: Callable[[], Database]
+) -> None:
+    await migrate(database, [Migrations("room", FILLED[:1])])
+    await database.define("INSERT INTO one VALUES (3, 'own')")
+    await migrate(database, [Migrations("room", FILLED)])
+    assert await database.read("SELECT b FROM one WHERE a = 3") == [("filled 3",)]
+    await database.define("UPDATE one SET b = 'mine' WHERE a = 3")
+    await migrate(open_database(), [Migrations("room", FILLED)])
+    assert await database.read("SELECT b FROM one WHERE a = 3") == [("mine",)]
+
+
+async def test_two_processes_that_migrate_at_once_do_the_work_on_the_rows_once(
+    database: Database, open_database: Callable[[], Database]
+) -> None:
+    both = (database, open_database())
+    await asyncio.gather(*(migrate(each, [Migrations("room", FILLED)]) for each in both))
+    assert await database.read("SELECT a, b FROM one ORDER BY a") == [(1, "filled 1"), (2, "filled 2")]
+
+
+async def test_work_on_the_rows_that_fails_leaves_the_tables_as_they_were(database: Database) -> None:
+    async def broken(transaction: Transaction) -> None:
+        await transaction.execute("UPDATE one SET b = 'half'")
+        raise LookupError("cannot tell")
+
+    await migrate(database, [Migrations("room", FILLED[:1])])
+    with pytest.raises(LookupError, match="cannot tell"):
+        await migrate(database, [Migrations("room", (FILLED[0], "ALTER TABLE one ADD COLUMN c {big}", broken))])
+    assert await database.read("SELECT * FROM one ORDER BY a") == [(1, None), (2, None)]
+    await migrate(database, [Migrations("room", FILLED)])
+    assert await database.read("SELECT b FROM one ORDER BY a") == [("filled 1",), ("filled 2",)]
+
+
+async def test_what_follows_work_on_the_rows_and_fails_takes_it_back(database: Database) -> None:
+    await migrate(database, [Migrations("room", FILLED[:1])])
+    with pytest.raises(DatabaseError):
+        await migrate(database, [Migrations("room", (*FILLED[:2], "CREATE BROKEN"))])
+    assert await database.read("SELECT b FROM one ORDER BY a") == [(None,), (None,)]
+
+
+async def test_a_statement_runs_once_for_each_row_of_values_or_not_at_all(database: Database) -> None:
+    sql = "INSERT INTO things (name, id) VALUES ($2, $1)"
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.execute_many(sql, ((number, f"n{number}") for number in range(3)))
+        await transaction.execute_many(sql, [])
+
+    async def colliding(transaction: Transaction) -> None:
+        await transaction.execute_many(sql, [(7, "fine"), (1, "taken")])
+
+    await database.write(work)
+    with pytest.raises(DatabaseError):
+        await database.write(colliding)
+    assert await database.read("SELECT id, name FROM things ORDER BY id") == [(0, "n0"), (1, "n1"), (2, "n2")]
+
+
 def test_full_is_a_database_error_of_its_own() -> None:
     assert issubclass(DatabaseFull, DatabaseError)

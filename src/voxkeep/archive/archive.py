@@ -89,7 +89,7 @@ class Archive:
         )
         try:
             await migrate(database, [MIGRATIONS, *rooms])
-        except DatabaseError:
+        except BaseException:
             await database.close()
             raise
         return cls(home, settings, database, originals, renditions)

@@ -1,4 +1,4 @@
-"""What is kept: tenants, calls, recordings and their audio, chats. Field names are ours; a vendor's stand in its room."""
+"""What is kept: tenants, calls, recordings, their audio, chats. Field names are ours; a vendor's stand in its room."""
 
 from enum import IntEnum
 from typing import Any

@@ -156,7 +156,7 @@ class Renditions:
         """
         reader = await self.open(recording, None)
         try:
-            rendered = await asyncio.to_thread(_render, reader, form, self._scratch)
+            rendered = await _rendered(reader, form, self._scratch)
         finally:
             reader.close()
         with rendered:
@@ -236,6 +236,18 @@ def facts_of(recording: Recording) -> AudioFacts:
         sample_rate=audio.sample_rate,
         samples=audio.samples,
     )
+
+
+async def _rendered(reader: Reader, form: Form, scratch: Path) -> BinaryIO:
+    """Render in a thread; one who is cancelled leaves when the thread is done with the files, and closes its own."""
+    rendering = asyncio.create_task(asyncio.to_thread(_render, reader, form, scratch))
+    try:
+        return await asyncio.shield(rendering)
+    except asyncio.CancelledError:
+        await asyncio.wait([rendering])
+        if not rendering.cancelled() and rendering.exception() is None:
+            rendering.result().close()
+        raise
 
 
 def _render(reader: Reader, form: Form, scratch: Path) -> BinaryIO:
