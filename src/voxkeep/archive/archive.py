@@ -23,7 +23,7 @@ from voxkeep.archive.tenants import Tenants
 from voxkeep.archive.transcripts import KeptTranscript, Transcripts
 from voxkeep.archive.units import DAY_MS, EpochMs, RecordingId, TenantId, TranscriptId, now_ms
 from voxkeep.audio.render import Form
-from voxkeep.database import Database, DatabaseError, Migrations, Row, Value, migrate
+from voxkeep.database import Database, Migrations, Row, Value, migrate
 from voxkeep.database.sqlite import SqliteDatabase
 from voxkeep.settings import Settings
 from voxkeep.vault import FolderVault, Reader, Source, Staged, Vault
