@@ -1,5 +1,8 @@
 """`voxkeep serve` and HTTPS: options over settings, real servers, and wrong usage told in one line."""
 
+import ftplib
+import json
+import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 from tests.journeys.processes import VOXKEEP, run, serving, user_token
 from tests.server.harness import EVERYTHING, V2, Answer, exchange, parsed, refused, request_bytes
 from tests.server.tls import Certificate, certificate
+from tests.vendors.eightbyeight.ftpsclient import Client
 from typer.testing import CliRunner, Result
 
 from voxkeep.cli import serve
@@ -84,6 +88,47 @@ def test_the_demo_never_requires_https(home: Path, made: Certificate) -> None:
         assert len(get(told["url"], Authorization=f"Bearer {token}").json) > 0
 
 
+# FTPS
+
+
+def test_files_are_served_over_ftps_beside_https(home: Path, made: Certificate) -> None:
+    run("tenant", "add", "acme-ns", "--data", str(home))
+    password = json.loads(run("tenant", "ftps-password", "acme-ns", "--data", str(home), "--json"))["password"]
+    with serving("serve", "--data", str(home), *made.options, "--ftps-port", "0") as told:
+        assert list(told) == ["url", "ftps"]
+        port = told["ftps"]["port"]
+        assert get(told["url"], made, target="/healthz").status == 200
+        with Client(port, made.client, "acme-ns", password) as client:
+            assert client.nlst() == []
+            # what another process does holds at once
+            run("tenant", "ftps-password", "acme-ns", "--remove", "--data", str(home))
+            with pytest.raises(ftplib.error_temp, match="421"):
+                client.nlst()
+
+
+def test_the_ftps_port_may_come_from_the_settings(home: Path, made: Certificate) -> None:
+    environment = {"VOXKEEP_EIGHTBYEIGHT_FTPS_PORT": "0"}
+    with (
+        serving("serve", "--data", str(home), *made.options, environment=environment) as told,
+        Client(told["ftps"]["port"], made.client) as client,
+    ):
+        assert str(client.welcome).startswith("220 ")
+
+
+def test_without_the_option_there_is_no_ftps_server(home: Path, made: Certificate) -> None:
+    with serving("serve", "--data", str(home), *made.options) as told:
+        assert list(told) == ["url"]
+
+
+def test_a_taken_ftps_port_is_told_in_one_line(home: Path, made: Certificate) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = ["serve", "--data", str(home), "--port", "0", *made.options, "--ftps-port", str(port)]
+        done = subprocess.run([*VOXKEEP, *command], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"voxkeep: FTPS on 127.0.0.1:{port}: Address already in use\n"
+
+
 # Wrong usage
 
 
@@ -122,6 +167,30 @@ def test_files_that_do_not_fit_are_told(ask: Ask, made: Certificate, tmp_path: P
     }
     for said, options in wrong.items():
         assert said in usage_error(ask(*options))
+
+
+def test_ftps_needs_a_certificate(ask: Ask, home: Path, made: Certificate) -> None:
+    said = usage_error(ask("--ftps-port", "0"))
+    wanted = "eightbyeight.ftps_port: FTPS needs a certificate: server.tls_cert and server.tls_key"
+    assert said == f"voxkeep: {home}: {wanted}"
+    assert "server.tls_key is not set" in usage_error(ask("--ftps-port", "0", *made.options[:2]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("PASSIVE_PORTS", "40000", "ftps_passive_ports: not a range of ports"),
+        ("PASSIVE_PORTS", "5-4", "ftps_passive_ports: not a range of ports"),
+        ("PASSIVE_PORTS", "0-10", "ftps_passive_ports: not a range of ports"),
+        ("PASSIVE_PORTS", "1-65536", "ftps_passive_ports: not a range of ports"),
+        ("MASQUERADE", "nat.test", "ftps_masquerade: "),
+        ("MASQUERADE", "::1", "ftps_masquerade: "),
+        ("PORT", "65536", "ftps_port"),
+        ("MAX_CONNECTIONS", "0", "ftps_max_connections"),
+    ],
+)
+def test_ftps_settings_that_cannot_be_are_told(ask: Ask, name: str, text: str, told: str) -> None:
+    assert told in usage_error(ask(**{f"VOXKEEP_EIGHTBYEIGHT_FTPS_{name}": text}))
 
 
 def test_proxies_that_are_no_addresses_are_told(ask: Ask) -> None:

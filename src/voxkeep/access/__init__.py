@@ -12,6 +12,7 @@ from voxkeep.access.known import Known
 from voxkeep.access.ledger import Charge
 from voxkeep.access.limits import TenantLimits, Usage
 from voxkeep.access.migrations import MIGRATIONS
+from voxkeep.access.passwords import Passwords
 from voxkeep.access.principals import EVERYTHING, Grant, Permission, Principal
 from voxkeep.access.tokens import TokenInfo, Tokens
 
@@ -32,6 +33,7 @@ __all__ = [
     "Granted",
     "Known",
     "Outcome",
+    "Passwords",
     "Permission",
     "Principal",
     "TenantLimits",

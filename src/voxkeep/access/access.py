@@ -8,6 +8,7 @@ from voxkeep.access.epoch import Epoch, bump
 from voxkeep.access.gate import AudioGate
 from voxkeep.access.known import Known, KnownTenants
 from voxkeep.access.limits import TenantLimits
+from voxkeep.access.passwords import Passwords
 from voxkeep.access.tokens import Tokens
 from voxkeep.archive.model import Tenant
 from voxkeep.archive.tenants import Tenants
@@ -27,6 +28,7 @@ class Access:
         self._clock = clock
         epoch = Epoch(database)
         self.tokens = Tokens(database, epoch, clock=clock)
+        self.passwords = Passwords(database, epoch, clock=clock)
         self.directory = Directory(database, self.tokens, clock=clock)
         self.gate = AudioGate(database, settings.xima, epoch, clock=clock)
         self.audit = Audit(database)

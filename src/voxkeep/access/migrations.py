@@ -42,4 +42,11 @@ CREATE TABLE access_audit (
 CREATE INDEX access_audit_tenant ON access_audit (tenant, at, seq)
 """
 
-MIGRATIONS = Migrations("access", [FIRST])
+PASSWORDS = """
+CREATE TABLE access_passwords (
+    tenant {big} NOT NULL, purpose TEXT NOT NULL, hash TEXT NOT NULL, created_at {big} NOT NULL,
+    PRIMARY KEY (tenant, purpose)
+) {clustered}
+"""
+
+MIGRATIONS = Migrations("access", [FIRST, PASSWORDS])

@@ -17,16 +17,19 @@ FOLDER_LENGTH = len("S20071220")
 KEPT = f"state = {int(State.KEPT)} AND audio_name IS NOT NULL"
 NEXT = f"SELECT file_name FROM recordings WHERE tenant = $1 AND {KEPT} AND file_name > "  # noqa: S608 -- our own
 
+BEHIND = f"substr(name, 1, {FOLDER_LENGTH}) || '/{AFTER_DIGITS}'"
+"""What comes behind all files of the folder that `name` is in."""
+IN_FOLDER = f"name LIKE 'S________/%' AND name < {BEHIND}"
+
 # from each folder's first file straight behind its last; a name of another form is stepped over by itself
 FOLDERS = f"""
 WITH RECURSIVE first_files (name) AS (
     SELECT ({NEXT} '' ORDER BY file_name LIMIT 1)
     UNION ALL
-    SELECT ({NEXT} CASE WHEN name LIKE 'S________/%' THEN substr(name, 1, {FOLDER_LENGTH}) || '/{AFTER_DIGITS}'
-                        ELSE name END ORDER BY file_name LIMIT 1)
+    SELECT ({NEXT} CASE WHEN {IN_FOLDER} THEN {BEHIND} ELSE name END ORDER BY file_name LIMIT 1)
     FROM first_files WHERE name IS NOT NULL
 )
-SELECT substr(name, 1, {FOLDER_LENGTH}) FROM first_files WHERE name LIKE 'S________/%'
+SELECT substr(name, 1, {FOLDER_LENGTH}) FROM first_files WHERE {IN_FOLDER}
 """  # noqa: S608 -- our own
 BETWEEN = f"FROM recordings WHERE tenant = $1 AND file_name > $2 AND file_name < $3 AND {KEPT}"
 

@@ -10,8 +10,8 @@ from voxkeep.access import Access, TenantLimits, Usage
 from voxkeep.archive.model import Tenant
 from voxkeep.archive.tenants import MOST_AGENTS
 from voxkeep.archive.units import TenantId
-from voxkeep.cli.administration import access_at, moment, operator, print_table, size
-from voxkeep.cli.common import DATA_DEFAULT, Data, Json, out, print_json, run
+from voxkeep.cli.administration import access_at, moment, operator, print_secret, print_table, size
+from voxkeep.cli.common import DATA_DEFAULT, Data, Json, err, out, print_json, run
 
 app = typer.Typer(no_args_is_help=True, help="Customers: names, hosts, limits, egress.")
 
@@ -125,6 +125,38 @@ def usage(
             await _usage(access, tenant, reset=reset_egress, json=json)
 
     run(work)
+
+
+@app.command("ftps-password")
+def ftps_password(
+    name: Name,
+    remove: Annotated[bool, typer.Option("--remove", help="Kill the password; no new one is made.")] = False,
+    data: Data = DATA_DEFAULT,
+    json: Json = False,
+) -> None:
+    """Make a tenant's new password for FTPS and print it, this once; the older one dies at once."""
+
+    async def work() -> None:
+        async with access_at(data) as (archive, access):
+            tenant = await archive.tenants.named(name)
+            if remove:
+                _tell_removed(tenant, await access.passwords.remove(tenant, by=operator()), json=json)
+                return
+            password = await access.passwords.issue(tenant, by=operator())
+        if json:
+            print_json({"name": tenant.name, "password": password})
+        else:
+            print_secret(password, f"The new FTPS password of {tenant.name}")
+
+    run(work)
+
+
+def _tell_removed(tenant: Tenant, removed: bool, *, json: bool) -> None:
+    if json:
+        print_json({"name": tenant.name, "removed": removed})
+    else:
+        told = "is removed" if removed else "cannot be removed: there is none"
+        err.print(f"the FTPS password of {tenant.name} {told}", markup=False)
 
 
 async def _usage(access: Access, tenant: Tenant, *, reset: bool, json: bool) -> None:

@@ -36,7 +36,7 @@ from voxkeep.settings import EightByEight, Server
 from voxkeep.vendors.eightbyeight.bridge import Bridge
 from voxkeep.vendors.eightbyeight.ftpview import FACTS, ReadOnly, View
 from voxkeep.vendors.eightbyeight.index import Indexes
-from voxkeep.vendors.eightbyeight.tree import Tree, Visitor
+from voxkeep.vendors.eightbyeight.tree import OpenFile, Tree, Visitor
 
 HANDSHAKE_SECONDS = 20
 IDLE_SECONDS = 300
@@ -97,6 +97,7 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
 
     hall: Hall
     _idler: Any
+    _out_dtp_queue: tuple[Any, bool, OpenFile | None, str | None] | None
     authorizer = ReadOnly()
     dtp_handler = DataChannel
     banner = "Voxkeep: recordings, read-only."
@@ -174,6 +175,7 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
 
     def flush_account(self) -> None:
         """Forget who was there."""
+        self._drop_queued()
         super().flush_account()
         self.tenant, self.password_hash = None, ""
 
@@ -194,6 +196,34 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         return self.tenant is not None and self.hall.bridge(self.hall.opens(self.tenant, self.password_hash))
 
     # What differs from pyftpdlib's
+
+    def push_dtp_data(
+        self,
+        data: Any,  # noqa: ANN401 -- its signature
+        isproducer: bool = False,  # noqa: FBT001, FBT002 -- the same
+        file: OpenFile | None = None,
+        cmd: str | None = None,
+    ) -> None:
+        """Send data once there is a data connection: one thing at a time, and no file stays open behind another."""
+        if self.data_channel is not None and self.data_channel._initialized:  # noqa: SLF001 -- pyftpdlib's own flag
+            if file is not None:
+                file.close()
+            self.respond("450 A transfer is under way.")
+            return
+        self._drop_queued()
+        super().push_dtp_data(data, isproducer, file, cmd)
+
+    def _drop_queued(self) -> None:
+        """Let go of what waited for a data connection that never came."""
+        if self._out_dtp_queue is not None and self._out_dtp_queue[2] is not None:
+            self._out_dtp_queue[2].close()
+        self._out_dtp_queue = None
+
+    def _on_dtp_close(self) -> None:
+        """Watch the client again after a transfer, unless it has gone: its thread would wait for the watch to end."""
+        super()._on_dtp_close()
+        if self._closed and self._idler is not None and not self._idler.cancelled:
+            self._idler.cancel()
 
     def ftp_PROT(self, line: str) -> None:  # noqa: N802 -- pyftpdlib's name
         """Protect data connections; that is not taken back."""
@@ -323,7 +353,9 @@ def listening(host: str, port: int) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, f"FTPS on {host}:{port}") from error
+        unknown = isinstance(error, socket.gaierror)
+        reason = error.strerror if unknown else os.strerror(error.errno or 0)  # without Python's addition
+        raise OSError(error.errno, reason, f"FTPS on {host}:{port}") from error
 
 
 def tls_context(certificate: str, key: str) -> SSL.Context:
