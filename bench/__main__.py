@@ -6,16 +6,18 @@ Prints each result and puts it in its section of bench/RESULTS.md; the other sec
 import argparse
 from collections.abc import Callable, Mapping
 
-from bench import audio_route, audio_sender, audio_work, keep, lists
+from bench import audio_route, audio_sender, audio_work, eightbyeight, keep, lists, search
 from bench.harness import Options, Section
 from bench.results import PAGE, put, rendered
 
 BENCHMARKS: Mapping[str, Callable[[Options], Section]] = {
     "lists": lists.run,
+    "search": search.run,
     "audio_sender": audio_sender.run,
     "audio_route": audio_route.run,
     "keep": keep.run,
     "audio_work": audio_work.run,
+    "eightbyeight": eightbyeight.run,
 }
 ROWS = 10_000_000
 

@@ -26,7 +26,7 @@ from voxkeep.archive import Archive
 from voxkeep.archive.archive import DATABASE_NAME
 from voxkeep.archive.migrations import MIGRATIONS
 from voxkeep.archive.model import Audio, Recording, Tenant
-from voxkeep.archive.names import object_name
+from voxkeep.archive.names import file_name, object_name
 from voxkeep.archive.rows import RECORDING_COLUMNS, insert_statement, recording_values
 from voxkeep.archive.units import DAY_MS, CallId, DurationMs, EpochMs, RecordingId, TenantId, uuid7
 from voxkeep.database import Value
@@ -59,6 +59,11 @@ class Windows:
         """Return the query string of the window that holds `count` rows from number `first` on."""
         return f"startTime={_iso(self.started_at(first))}&endTime={_iso(self.started_at(first + count - 1))}"
 
+    def range(self, first: int, count: int) -> str:
+        """Return the range (8x8's `d`) that begins at row `first` and holds so many rows at least."""
+        ends = (self.started_at(first), self.started_at(first + count) + 1000)
+        return ",".join(datetime.fromtimestamp(at // 1000, UTC).strftime("%Y%m%dT%H%M%SZ") for at in ends)
+
 
 def _iso(at: EpochMs) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at % 1000:03d}Z"
@@ -66,7 +71,8 @@ def _iso(at: EpochMs) -> str:
 
 def big_archive(rows: int) -> Path:
     """Return the home of the archive with so many rows, made when missing or when its tables have changed."""
-    tables = hashlib.sha256("".join(MIGRATIONS.steps).encode()).hexdigest()[:8]
+    steps = (step if isinstance(step, str) else step.__qualname__ for step in MIGRATIONS.steps)
+    tables = hashlib.sha256("".join(steps).encode()).hexdigest()[:8]
     home = FOLDER / f"lists-{rows}-{tables}"
     if home.exists():
         return home
@@ -207,7 +213,7 @@ def _rows(tenant: TenantId, windows: Windows, first: int, last: int) -> Iterator
 
 _VARYING = (
     "id", "call", "started_at", "ended_at", "vendor_key", "call_key", "event_id", "audio_name", "audio_sha256",
-    "kept_at",
+    "kept_at", "file_name",
 )  # fmt: skip
 
 
@@ -227,6 +233,8 @@ def _varying(number: int, start: EpochMs, duration: Value, noise: bytes) -> tupl
         f"{_folder(start // DAY_MS)}{key}.ogg",
         text[64:],
         end + 3_600_000,
+        # neighbours that share a second have other numbers
+        file_name(start, number % 10_000),
     )
 
 

@@ -186,15 +186,17 @@ class Load(NamedTuple):
     p99_ms: float
 
 
-def load(port: int, paths: Sequence[str], connections: int, seconds: float, token: str = "") -> Load:
+def load(
+    port: int, paths: Sequence[str], connections: int, seconds: float, token: str = "", scheme: str = "Bearer"
+) -> Load:
     """Ask for `paths` in turn over keep-alive connections. Raises RuntimeError unless every answer is a 200."""
     wrk = shutil.which("wrk")
     if wrk is None:
-        return asyncio.run(_load(port, paths, connections, seconds, token))
+        return asyncio.run(_load(port, paths, connections, seconds, f"{scheme} {token}" if token else ""))
     with tempfile.TemporaryDirectory() as folder:
         listed, script = Path(folder, "paths"), Path(folder, "load.lua")
         listed.write_text("\n".join(paths), "ascii")
-        headers = f'{{["Authorization"] = "Bearer {token}"}}' if token else "{}"
+        headers = f'{{["Authorization"] = "{scheme} {token}"}}' if token else "{}"
         script.write_text(_LUA.replace("@PATHS@", str(listed)).replace("@HEADERS@", headers), "ascii")
         command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", "--latency", "-s", str(script)]
         done = subprocess.run(
@@ -215,12 +217,12 @@ def _read_wrk(text: str) -> Load:
     return Load(float(rate[1]), cuts["50"], cuts["99"])
 
 
-async def _load(port: int, paths: Sequence[str], connections: int, seconds: float, token: str) -> Load:
+async def _load(port: int, paths: Sequence[str], connections: int, seconds: float, authorization: str) -> Load:
     """Stand in for wrk, more slowly: that flatters the slower server."""
     begun = time.perf_counter()
     times: list[float] = []
-    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    requests = [f"GET {path} HTTP/1.1\r\nHost: x\r\n{authorization}\r\n".encode("ascii") for path in paths]
+    header = f"Authorization: {authorization}\r\n" if authorization else ""
+    requests = [f"GET {path} HTTP/1.1\r\nHost: x\r\n{header}\r\n".encode("ascii") for path in paths]
 
     async def one(at: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**22)

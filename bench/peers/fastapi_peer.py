@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Engine, create_engine, event, select
@@ -70,6 +71,17 @@ class Recording(Base):
     tag: Mapped[str]
     opus_bytes: Mapped[int | None]
     audio_name: Mapped[str | None]
+    caller_number: Mapped[str]
+    dialled_number: Mapped[str]
+    agent_extension: Mapped[str]
+    agent_login: Mapped[str]
+    skill_id: Mapped[str]
+    case_id: Mapped[str]
+    account_number: Mapped[str]
+    variable_1: Mapped[str]
+    variable_2: Mapped[str]
+    out_dial_code: Mapped[str]
+    file_name: Mapped[str]
 
 
 class Upload(Base):
@@ -106,6 +118,57 @@ class RecordingOut(BaseModel):
     call_direction: str
     skill: str
     agent: str
+
+
+class FileOut(BaseModel):
+    """A recording as 8x8 shows it."""
+
+    startDate: datetime  # noqa: N815 - the vendor's spelling, here and below
+    agentID: str  # noqa: N815
+    phoneNumber: str  # noqa: N815
+    channel: str
+    caseID: str  # noqa: N815
+    duration: int
+    filename: str
+    queueID: str  # noqa: N815
+    queueName: str  # noqa: N815
+    accountNumber: str  # noqa: N815
+    transactionID: str  # noqa: N815
+    extVar1: str  # noqa: N815
+    extVar2: str  # noqa: N815
+    outDialCode: str  # noqa: N815
+    wrapUpCode: dict[str, str] = {}  # noqa: N815
+
+
+class FilesOut(BaseModel):
+    file: list[FileOut]
+
+
+class RecordingsOut(BaseModel):
+    recordings: FilesOut
+
+
+def shown_file(recording: Recording, zone: ZoneInfo) -> FileOut:
+    outbound = recording.direction == "outbound"
+    direct = not outbound and not recording.skill
+    queue = "QUEUE_OUTBOUND" if outbound else "QUEUE_DIRECT_AGENT_ACCESS"
+    inbound_channel = "#virtual_daa#" if direct else recording.dialled_number
+    return FileOut(
+        startDate=datetime.fromtimestamp(recording.started_at // 1000, zone),
+        agentID=recording.agent_login or recording.agent_extension,
+        phoneNumber=recording.dialled_number if outbound else recording.caller_number,
+        channel="#virtual_outbound#" if outbound else inbound_channel,
+        caseID=recording.case_id or "0",
+        duration=recording.duration_ms // 1000,
+        filename=recording.file_name,
+        queueID=queue if outbound or direct else recording.skill_id,
+        queueName=queue if outbound or direct else recording.skill,
+        accountNumber=recording.account_number or "0",
+        transactionID=recording.call_key,
+        extVar1=recording.variable_1 or "0",
+        extVar2=recording.variable_2 or "0",
+        outDialCode=recording.out_dial_code,
+    )
 
 
 def shown(recording: Recording, tenant_name: str) -> RecordingOut:
@@ -165,7 +228,11 @@ Db = Annotated[Session, Depends(session)]
 
 def granted(db: Db, credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> dict[int, str]:
     """Return the tenants that the token may read, by number."""
-    digest = hashlib.sha256(credentials.credentials.encode()).hexdigest()
+    return tenants_of(db, credentials.credentials)
+
+
+def tenants_of(db: Session, token: str) -> dict[int, str]:
+    digest = hashlib.sha256(token.encode()).hexdigest()
     query = (
         select(Tenant)
         .join(Grant, Grant.tenant == Tenant.id)
@@ -194,6 +261,21 @@ def recordings(
         .order_by(Recording.started_at, Recording.vendor_key)
     )
     return [shown(recording, tenants[recording.tenant]) for recording in db.scalars(query)]
+
+
+@router.get("/api/recordings/files.json")
+def files(
+    db: Db, credentials: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())], d: str = "", n: int = 1
+) -> RecordingsOut:
+    """Pages by OFFSET, as the manuals teach."""
+    tenants = tenants_of(db, credentials.password)
+    query = select(Recording).where(Recording.tenant.in_(tenants), Recording.state == 0)
+    if d:
+        first, last = (datetime.strptime(each, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) for each in d.split(","))
+        query = query.where(Recording.started_at >= _ms(first), Recording.started_at < _ms(last))
+    query = query.order_by(Recording.started_at, Recording.id).limit(50).offset(n - 1)
+    zone = ZoneInfo("America/Denver")
+    return RecordingsOut(recordings=FilesOut(file=[shown_file(recording, zone) for recording in db.scalars(query)]))
 
 
 @router.get("/rest/api/v2/recordings/{tenant}/{key}/audio")

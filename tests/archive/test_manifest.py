@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxkeep.archive.manifest import LATEST, PLAIN, BadLine, Line, call_of, moment, parse, recording_of
+from voxkeep.archive.model import WrapUpCode
 from voxkeep.archive.units import EpochMs, TenantId, uuid7_time
 from voxkeep.audio.probe import AudioFacts
 
@@ -70,6 +71,9 @@ def test_a_time_that_cannot_be_names_its_field(name: str, value: object) -> None
     assert problem.reason
 
 
+NO_TEXTS = {"event_id", "system_id", "wrap_up_codes"}
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -81,7 +85,8 @@ def test_a_time_that_cannot_be_names_its_field(name: str, value: object) -> None
         ("event_id", [-1, 2**63, 1e400, "1", None]),
         ("system_id", [-1, 2**63, "1"]),
         ("extra", [5, [], "x", None]),
-        *((name, [5, None, [], "x" * 1_001]) for name in PLAIN if name not in {"event_id", "system_id"}),
+        ("wrap_up_codes", [5, None, "x", [5], [{"list_name": "only"}]]),
+        *((name, [5, None, [], "x" * 1_001]) for name in PLAIN if name not in NO_TEXTS),
     ],
 )
 def test_every_field_is_named_when_it_is_wrong(name: str, values: list[object]) -> None:
@@ -148,10 +153,14 @@ def test_a_line_with_any_byte_damaged_does_no_more_than_be_refused(cut: int, byt
 
 
 def test_a_recording_takes_every_field_under_its_name() -> None:
-    given_fields = {name: (7 if name.endswith("_id") and name != "skill_id" else f"the {name}") for name in PLAIN}
+    codes = {"wrap_up_codes": [{"list_name": "Outcome", "name": "Solved"}]}
+    given_fields = {name: f"the {name}" for name in PLAIN} | {"event_id": 7, "system_id": 7} | codes
     line = parse(raw(key="k", extra={"x": 1}, **given_fields))
     made = recording_of(line, ACME, FACTS, "sha")
-    assert {name: getattr(made, name) for name in PLAIN} == given_fields
+    assert made.wrap_up_codes == (WrapUpCode("Outcome", "Solved"),)
+    assert {name: getattr(made, name) for name in PLAIN if name not in codes} == {
+        name: value for name, value in given_fields.items() if name not in codes
+    }
     assert (made.vendor, made.vendor_key, made.tenant, made.started_at, made.duration_ms) == ("import", "k", 1, 5, 2000)
     assert made.extra == {"import": {"x": 1}}
     assert uuid7_time(made.id) == 5

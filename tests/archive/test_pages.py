@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from voxkeep.archive import Archive, Kept
-from voxkeep.archive.model import Recording, State, Tenant, Transcript, agent_names, display_name
+from voxkeep.archive.model import Recording, State, Tenant, Transcript, display_name
 from voxkeep.archive.pages import rows_after
 from voxkeep.archive.query import ALL, START, AnyOf, Position, Question, Scope, Term, TimeRange, Visibility
 from voxkeep.archive.transcripts import KeptTranscript
@@ -55,6 +55,11 @@ class Thing(NamedTuple):
         odd = condition.or_odd and self.extra is not None
         return odd or any(term.low <= getattr(self, term.column) <= term.high for term in condition.terms)
 
+    @property
+    def names(self) -> frozenset[str]:
+        named = {display_name(self.name, self.extension), self.name, self.extension, self.login}
+        return frozenset(named) - {""}
+
     def answers(self, question: Question) -> bool:
         starts, ends, visibility = question.started, question.ended, question.scope.visibility
         return (
@@ -62,7 +67,7 @@ class Thing(NamedTuple):
             and (starts is None or starts.first <= self.started_at <= starts.last)
             and (ends is None or ends.first <= self.ended_at <= ends.last)
             and all(self.fulfils(each) for each in question.conditions)
-            and visibility.allows(agent_names(self.name, self.extension, self.login), self.skill)
+            and visibility.allows(self.names, self.skill)
         )
 
 

@@ -37,15 +37,42 @@ def test_any_retry_after_is_a_wait_or_nothing(text: str) -> None:
     assert wait is None or wait >= 0
 
 
-@pytest.mark.parametrize("url", ["https://vcc-na2.8x8.com", "https://a.test:8443/base", "http://[::1]:8400/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://acme.xima.cloud",
+        "https://acme.xima.cloud:8443/base",
+        "http://127.0.0.1:8400",
+        "http://localhost:8400/",
+        "http://[::1]:8400",
+    ],
+)
 def test_an_address_is_https_or_this_machine(url: str) -> None:
     assert http.checked_url(url) == url.rstrip("/")
 
 
-@pytest.mark.parametrize("url", ["http://a.test", "a.test", "https://u:p@a.test", "https://a.test/?token=x", "ftp://a"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://acme.xima.cloud",
+        "ftp://acme.xima.cloud",
+        "acme.xima.cloud",
+        "https://",
+        "https://user:pw@acme.xima.cloud",
+        "https://acme.xima.cloud/?token=x",
+        "https://acme.xima.cloud/#x",
+        "https://acme.xima.cloud:99999",
+        "https://ac me",
+        "",
+    ],
+)
 def test_an_address_that_could_betray_the_token_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"URL|http"):
+    with pytest.raises(ValueError, match=r"URL|http|port|Port"):
         http.checked_url(url)
+
+
+def test_plain_http_elsewhere_needs_to_be_allowed() -> None:
+    assert http.checked_url("http://acme.xima.cloud", allow_http=True)
 
 
 @pytest.mark.parametrize("secret", ["", "two words", "line\nbreak", "käse"])

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
@@ -25,8 +27,8 @@ from voxkeep.access import MIGRATIONS as ACCESS
 from voxkeep.access import Access
 from voxkeep.archive import Archive
 from voxkeep.archive.archive import in_use
-from voxkeep.archive.model import OWN, Recording, State, Tenant
-from voxkeep.archive.query import Scope, TimeRange
+from voxkeep.archive.model import AGENT, CUSTOMER, OWN, Recording, State, Tenant
+from voxkeep.archive.query import START, Question, Scope, TimeRange
 from voxkeep.archive.units import DAY_MS, DurationMs, EpochMs, RecordingId, TenantId, now_ms, uuid7, uuid7_time
 from voxkeep.audio.render import Form
 from voxkeep.cli.common import ROOMS, run
@@ -34,6 +36,7 @@ from voxkeep.cli.demo import _teller
 from voxkeep.collect import SourceConfig, Sources
 from voxkeep.demo import build as build_module
 from voxkeep.demo.build import Demo, DemoError, Plan, TenantAccess, build, claim
+from voxkeep.demo.chats import SampleChat, sample_chats
 from voxkeep.demo.clips import clips, content
 from voxkeep.demo.people import AGENTS, SKILLS, TENANTS
 from voxkeep.demo.sample import Sample, samples
@@ -129,6 +132,90 @@ def test_calls_are_of_every_kind_and_tell_who_called_whom() -> None:
             assert recording.caller_number == number != recording.agent_extension
 
 
+# The sample chats
+
+
+def chatted(seed: int = 1, end: EpochMs = END, days: int = 5, count: int = 24) -> list[SampleChat]:
+    return list(sample_chats(ACME, "acme-ns", seed, end, days, count))
+
+
+def test_the_same_seed_and_day_make_the_same_chats_and_others_make_others() -> None:
+    assert chatted() == chatted()
+    for others in (chatted(seed=2), list(sample_chats(ACME, "globex-ns", 1, END, 5, 24))):
+        assert {each.transcript.vendor_key for each in chatted()}.isdisjoint(
+            each.transcript.vendor_key for each in others
+        )
+
+
+def test_on_another_day_the_chats_are_the_same_but_moved() -> None:
+    for one, other in zip(chatted(), chatted(end=EpochMs(END + 3 * DAY_MS)), strict=True):
+        assert other.transcript.started_at - one.transcript.started_at == 3 * DAY_MS
+        assert other.transcript.id.int - one.transcript.id.int == (3 * DAY_MS) << 80
+        assert [message.text for message in other.messages] == [message.text for message in one.messages]
+        assert [other.at - one.at for one, other in zip(one.messages, other.messages, strict=True)] == (
+            [3 * DAY_MS] * len(one.messages)
+        )
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10_000), days=st.integers(1, 9), count=st.integers(0, 60))
+def test_any_chats_keep_what_the_demo_announces(seed: int, days: int, count: int) -> None:
+    found = chatted(seed, END, days, count)
+    assert len(found) == len({each.transcript.vendor_key for each in found}) == count
+    assert len({each.transcript.id for each in found}) == count
+    for each in found:
+        chat = each.transcript
+        assert END - days * DAY_MS <= chat.started_at <= chat.ended_at <= END
+        assert uuid7_time(chat.id) == chat.started_at
+        times = [message.at for message in each.messages]
+        assert chat.started_at < times[0] <= times[-1] <= chat.ended_at
+        assert times == sorted(times)
+        assert (chat.vendor, chat.state, chat.kind) == (OWN, State.KEPT, "A2C")
+
+
+def test_chats_are_of_the_agents_and_their_skills_with_metadata_and_a_translation() -> None:
+    found = chatted()
+    agents = {agent.name: agent for agent in AGENTS}
+    assert {each.transcript.agent_name for each in found} == set(agents)
+    for each in found:
+        agent = agents[each.transcript.agent_name]
+        assert (each.transcript.agent_login, each.transcript.skill) == (agent.login, agent.skill)
+        assert (each.transcript.skill_id, each.transcript.skill) in SKILLS
+        assert each.messages[0].sender == CUSTOMER
+        assert {message.sender for message in each.messages} == {CUSTOMER, AGENT}
+    assert {len(each.transcript.metadata) for each in found} == {0, 1, 2, 3}
+    names = {field.name for each in found for field in each.transcript.metadata}
+    assert {"Color", "Fruit", "Number of alphabets in your native language"} <= names
+    messages = [message for each in found for message in each.messages]
+    assert any(message.translated_text and message.language == "es" for message in messages)
+    assert all(bool(message.translated_text) == bool(message.translated_language) for message in messages)
+
+
+# What 8x8's clients see of the sample calls
+
+
+def test_calls_have_wrap_up_codes_and_a_file_name_of_their_own() -> None:
+    found = [each.recording for each in made(recordings=240)]
+    assert len({recording.file_name for recording in found}) == len(found)
+    assert all(re.fullmatch(r"S\d{8}/R\d{18}\.wav", recording.file_name) for recording in found)
+    codes = [recording.wrap_up_codes for recording in found]
+    assert {len(each) for each in codes} == {0, 1, 2}
+    assert any(code.list_name == "Gauffre" for each in codes for code in each)
+
+
+def test_calls_are_of_every_type_of_8x8s_table() -> None:
+    found = [each.recording for each in made(recordings=240)]
+    kinds = Counter(
+        "outbound" if each.direction == "outbound" else "queued" if each.skill else "direct" for each in found
+    )
+    assert set(kinds) == {"outbound", "queued", "direct"}
+    for each in found:
+        assert each.agent_login == next(agent.login for agent in AGENTS if agent.name == each.agent_name)
+        assert each.caller_number
+        assert each.dialled_number
+        assert bool(each.skill_id) == bool(each.skill)
+
+
 # The archive
 
 
@@ -213,6 +300,30 @@ async def test_each_token_reaches_one_tenant_with_every_permission(built: Builde
         assert (await archive.tenants.named(tenant.name)).id == granted
         assert (await archive.tenants.named(tenant.host)).id == granted
         assert (await access.gate.limits(granted)).enabled
+
+
+async def test_every_tenant_has_its_chats(built: Builder) -> None:
+    archive, _ = await built(Plan(recordings=1))
+    for tenant in TENANTS:
+        number = (await archive.tenants.named(tenant.name)).id
+        question = Question(Scope(number))
+        found = await archive.page_transcripts(question, START, 1_000, ("vendor_key", "message_count"), list)
+        assert len(found) == tenant.chats
+        for *_, key, count in found:
+            chat = await archive.transcripts.by_key(number, key)
+            assert chat is not None
+            assert count == len([message async for some in archive.transcripts.messages(chat) for message in some]) > 2
+    assert TENANTS[0].chats >= 20
+
+
+async def test_each_tenant_has_a_second_token_for_8x8s_clients(built: Builder) -> None:
+    archive, demo = await built(Plan(recordings=1))
+    access = Access(archive.database, archive.settings, archive.tenants)
+    for tenant in demo.tenants:
+        first, second = [await access.tokens.authenticate(each) for each in (tenant.token, tenant.token_8x8)]
+        assert first is not None
+        assert second is not None
+        assert (first.grants, first.name == second.name) == (second.grants, False)
 
 
 async def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
@@ -511,6 +622,14 @@ def test_the_line_tells_the_address_the_tenants_and_the_window(tmp_path: Path) -
         assert end.timestamp() * 1000 // DAY_MS in (before, now_ms() // DAY_MS)
         assert (end.hour, end.minute, end.second, end.utcoffset()) == (0, 0, 0, timedelta(0))
         assert ask_at(demo.port, "GET", "/readyz").json == {"status": "ready", "alarms": 0}
+        eight = demo.document["8x8"]
+        assert set(eight) == {"tenant", "token"}
+        assert eight["tenant"] == "acme-ns"
+        assert eight["token"] not in [tenant["token"] for tenant in xima["tenants"]]
+        basic = b64encode(f"acme-ns:{eight['token']}".encode()).decode()
+        files = ask_at(demo.port, "GET", "/api/recordings/files.json", Authorization=f"Basic {basic}").json
+        assert len(files["recordings"]["file"]) == 1
+        assert f"TOKEN_8X8={eight['token']} " in (demo.home / "demo.env").read_text()
 
 
 async def test_what_was_asked_last_before_a_signal_stands_in_the_trail(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxkeep.web.lists import send_json_array
+from voxkeep.web.lists import PIECE_BYTES, send_json_array, send_pieces
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -179,3 +179,112 @@ def test_any_chunks_parse_to_their_items(chunks: list[list[Any]], name: str | No
     asyncio.run(send_json_array(send, chunked(*chunks), name=name))
     parsed = msgspec.json.decode(b"".join(sent))
     assert (parsed if name is None else parsed[name]) == [item for chunk in chunks for item in chunk]
+
+
+# A document piece by piece
+
+
+async def pieces(*texts: bytes) -> AsyncIterator[bytes]:
+    for text in texts:
+        yield text
+
+
+HEADERS = [(b"content-type", b"application/xml"), (b"x-a", b"b")]
+LONG = b"x" * PIECE_BYTES
+
+
+async def test_a_short_document_is_one_message_with_its_length(recorder: Recorder) -> None:
+    assert await send_pieces(recorder, pieces(b"<a>", b"", b"</a>"), HEADERS)
+    assert recorder.status == 200
+    assert recorder.headers == dict(HEADERS) | {b"content-length": b"7"}
+    assert [message["body"] for message in recorder.messages[1:]] == [b"<a></a>"]
+
+
+async def test_a_document_of_no_pieces_is_an_empty_body(recorder: Recorder) -> None:
+    assert await send_pieces(recorder, pieces(), HEADERS)
+    assert (recorder.headers[b"content-length"], recorder.body) == (b"0", b"")
+
+
+async def test_a_long_document_is_sent_as_it_comes(recorder: Recorder) -> None:
+    assert await send_pieces(recorder, pieces(b"a", LONG, b"b", b"c"), HEADERS)
+    assert recorder.headers == dict(HEADERS)
+    assert [len(message["body"]) for message in recorder.messages[1:]] == [PIECE_BYTES + 1, 1, 1, 0]
+    assert [message["more_body"] for message in recorder.messages[1:]] == [True, True, True, False]
+    assert recorder.body == b"a" + LONG + b"bc"
+
+
+async def test_headers_are_asked_for_when_a_short_document_is_whole(recorder: Recorder) -> None:
+    told: list[bytes] = []
+
+    async def telling() -> AsyncIterator[bytes]:
+        told.append(b"begun")
+        yield b"a"
+        told.append(b"ended")
+
+    assert await send_pieces(recorder, telling(), ((b"x-told", each) for each in told))
+    assert [value for name, value in recorder.messages[0]["headers"] if name == b"x-told"] == [b"begun", b"ended"]
+
+
+async def test_an_error_before_much_of_a_document_leaves_the_status_open(recorder: Recorder) -> None:
+    with pytest.raises(RuntimeError, match="the scan broke"):
+        await send_pieces(recorder, Failing(b"<a>", b"<b>"), HEADERS)
+    assert recorder.messages == []
+
+
+async def test_an_error_in_mid_document_never_ends_it(recorder: Recorder) -> None:
+    with pytest.raises(RuntimeError, match="the scan broke"):
+        await send_pieces(recorder, Failing(LONG, b"<b>"), HEADERS)
+    assert recorder.messages[-1]["more_body"] is True
+
+
+async def test_a_client_that_leaves_ends_a_document(recorder: Recorder) -> None:
+    left, closed = asyncio.Event(), []
+
+    async def receive() -> dict[str, Any]:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def reading() -> AsyncIterator[bytes]:
+        try:
+            yield LONG
+            left.set()
+            for _ in range(100):
+                await asyncio.sleep(0)
+                yield b"x"
+        finally:
+            closed.append(True)
+
+    assert not await send_pieces(recorder, reading(), HEADERS, receive=receive)
+    assert closed == [True]
+    assert len(recorder.messages) < 10
+
+
+async def test_reading_is_ended_when_sending_a_document_fails() -> None:
+    closed = []
+
+    async def reading() -> AsyncIterator[bytes]:
+        try:
+            yield LONG
+            yield LONG
+        finally:
+            closed.append(True)
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        await send_pieces(send, reading(), HEADERS)
+    assert closed == [True]
+
+
+@given(st.lists(st.binary(max_size=10) | st.just(LONG), max_size=6))
+def test_any_pieces_are_sent_whole(texts: list[bytes]) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    assert asyncio.run(send_pieces(send, pieces(*texts), HEADERS))
+    assert b"".join(message.get("body", b"") for message in sent) == b"".join(texts)
+    assert sent[-1]["more_body"] is False

@@ -1,6 +1,6 @@
 """Who may do what, how often: principals, tokens, permissions, rate and egress limits, the audit trail.
 
-Knows tenants and visibility; knows no HTTP, no vendor.
+Knows tenants and visibility; knows no vendor, and HTTP only in `http`.
 """
 
 from voxkeep.access.access import Access

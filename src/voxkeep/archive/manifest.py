@@ -109,8 +109,9 @@ def parse(text: bytes) -> Line:
 
 
 def _bad(message: str) -> BadLine:
-    found = NAMED.search(message) or FIELD.search(message)
-    return BadLine(found[1] if found and found[1] else "line", message)
+    place, named = FIELD.search(message), NAMED.search(message)
+    found = place if place and place[1] else named
+    return BadLine(found[1] if found else "line", message)
 
 
 def moment(value: int | str, name: str) -> EpochMs:

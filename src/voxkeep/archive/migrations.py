@@ -117,7 +117,7 @@ CREATE TABLE transcript_removals (
 );
 CREATE INDEX transcript_removals_free ON transcript_removals (free_at);
 CREATE VIRTUAL TABLE message_words USING fts5 (
-    tenant, text, translated_text, content='', contentless_delete=1, detail='full', tokenize='unicode61',
+    scope, text, translated_text, content='', contentless_delete=1, detail='full', tokenize='unicode61',
     prefix='2 3'
 )
 """

@@ -97,51 +97,23 @@ class WrapUpCode(Struct, frozen=True):
     name: str
 
 
-class Recording(Struct, frozen=True, kw_only=True):
-    """A recording of one talking leg of a call."""
+class Interaction(Struct, frozen=True, kw_only=True):
+    """What recordings and chats have alike: whose, when, with which agent, of which skill."""
 
     tenant: TenantId
-    id: RecordingId
     started_at: EpochMs
     duration_ms: DurationMs
     vendor: str = OWN
     vendor_key: str = ""
-    """The key in the vendor's own system, unique in (tenant, vendor); ours is `units.recording_key`."""
-    source_tenant: str = ""
-    """What the vendor calls the tenant, where that differs from our name of it."""
-    call: CallId | None = None
-    """None only before it is kept: a recording without a known call gets a call of its own."""
+    """The key in the vendor's own system, unique in (tenant, vendor)."""
     call_key: str = ""
-    state: State = State.KEPT
-    direction: str = "inbound"
-    calling_party: str = ""
-    """As displayed: a number, or `Name(extension)` for an agent."""
-    receiving_party: str = ""
-    """As displayed: a number, or `Name(extension)` for an agent."""
-    caller_number: str = ""
-    dialled_number: str = ""
+    """Key of the call or interaction in its system."""
     agent_name: str = ""
     agent_extension: str = ""
     agent_login: str = ""
     skill: str = ""
     skill_id: str = ""
-    event_id: int = 0
-    """Number of the talking leg in its system."""
-    system_id: int = 0
-    """Number of the recording system."""
-    tag: str = ""
-    file_name: str = ""
-    """`names.file_name`, or the vendor's own of that form; unique in the tenant. Empty only before it is kept."""
     case_id: str = ""
-    account_number: str = ""
-    variable_1: str = ""
-    """Free values that a screen pop or dialler gave the call."""
-    variable_2: str = ""
-    out_dial_code: str = ""
-    wrap_up_codes: tuple[WrapUpCode, ...] = ()
-    audio: Audio | None = None
-    opus_bytes: int | None = None
-    """Bytes of the Ogg/Opus form, None until it exists."""
     kept_at: EpochMs = EpochMs(0)
     removed_at: EpochMs | None = None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -160,7 +132,42 @@ class Recording(Struct, frozen=True, kw_only=True):
     @property
     def agent_names(self) -> frozenset[str]:
         """Return all that the agent may be named by."""
-        return agent_names(self.agent_name, self.agent_extension, self.agent_login)
+        names = {self.agent, self.agent_name, self.agent_extension, self.agent_login}
+        return frozenset(names) - {""}
+
+
+class Recording(Interaction, frozen=True, kw_only=True):
+    """A recording of one talking leg of a call; its own key is `units.recording_key`."""
+
+    id: RecordingId
+    source_tenant: str = ""
+    """What the vendor calls the tenant, where that differs from our name of it."""
+    call: CallId | None = None
+    """None only before it is kept: a recording without a known call gets a call of its own."""
+    state: State = State.KEPT
+    direction: str = "inbound"
+    calling_party: str = ""
+    """As displayed: a number, or `Name(extension)` for an agent."""
+    receiving_party: str = ""
+    """As displayed: a number, or `Name(extension)` for an agent."""
+    caller_number: str = ""
+    dialled_number: str = ""
+    event_id: int = 0
+    """Number of the talking leg in its system."""
+    system_id: int = 0
+    """Number of the recording system."""
+    tag: str = ""
+    file_name: str = ""
+    """`names.file_name`, or the vendor's own of that form; unique in the tenant. Empty only before it is kept."""
+    account_number: str = ""
+    variable_1: str = ""
+    """Free values that a screen pop or dialler gave the call."""
+    variable_2: str = ""
+    out_dial_code: str = ""
+    wrap_up_codes: tuple[WrapUpCode, ...] = ()
+    audio: Audio | None = None
+    opus_bytes: int | None = None
+    """Bytes of the Ogg/Opus form, None until it exists."""
 
 
 CUSTOMER, AGENT = "customer", "agent"
@@ -186,55 +193,22 @@ class MetaData(Struct, frozen=True):
     value: str
 
 
-class Transcript(Struct, frozen=True, kw_only=True):
+class Transcript(Interaction, frozen=True, kw_only=True):
     """A chat: who wrote with whom, and what. Its messages come along where it is kept, and are read by themselves."""
 
-    tenant: TenantId
     id: TranscriptId
-    started_at: EpochMs
-    duration_ms: DurationMs
-    vendor: str = OWN
-    vendor_key: str = ""
-    """The chat's key in the vendor's own system, unique in (tenant, vendor); ours is the id."""
     state: State = State.KEPT
     """KEPT, or REMOVED: then the chat stands, its messages are gone."""
-    call_key: str = ""
-    """Key of the interaction in its system."""
     kind: str = ""
     """Who talked with whom, e.g. `A2C` for an agent with a customer."""
-    agent_name: str = ""
-    agent_extension: str = ""
-    agent_login: str = ""
     contact_id: str = ""
     contact_name: str = ""
-    skill: str = ""
-    skill_id: str = ""
     channel_id: str = ""
     channel_name: str = ""
-    case_id: str = ""
     target_address: str = ""
     """Address that the contact wrote to."""
     metadata: tuple[MetaData, ...] = ()
     message_count: int = 0
-    kept_at: EpochMs = EpochMs(0)
-    removed_at: EpochMs | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    """What only one vendor has and nobody filters on, by vendor."""
-
-    @property
-    def ended_at(self) -> EpochMs:
-        """Return its end."""
-        return EpochMs(self.started_at + self.duration_ms)
-
-    @property
-    def agent(self) -> str:
-        """Return the agent as displayed."""
-        return display_name(self.agent_name, self.agent_extension)
-
-    @property
-    def agent_names(self) -> frozenset[str]:
-        """Return all that the agent may be named by."""
-        return agent_names(self.agent_name, self.agent_extension, self.agent_login)
 
 
 class Rendition(Struct, frozen=True, kw_only=True):
@@ -255,8 +229,3 @@ def name_in(displayed: str, extension: str) -> str:
 def display_name(name: str, extension: str) -> str:
     """Return an agent as people see one: `Name(extension)`, or what there is of it."""
     return f"{name}({extension})" if extension else name
-
-
-def agent_names(name: str, extension: str, login: str) -> frozenset[str]:
-    """Return all that an agent may be named by."""
-    return frozenset({display_name(name, extension), name, extension, login}) - {""}

@@ -13,7 +13,14 @@ from msgspec import Struct
 
 from voxkeep.archive.model import Message, State
 from voxkeep.archive.query import Scope, TimeRange
-from voxkeep.archive.transcripts import MESSAGE_COLUMNS, first_number, tenant_word, words_row
+from voxkeep.archive.transcripts import (
+    MESSAGE_COLUMNS,
+    agent_word,
+    first_number,
+    skill_word,
+    tenant_word,
+    words_row,
+)
 from voxkeep.archive.units import EpochMs, TenantId
 from voxkeep.archive.visibility import condition
 from voxkeep.database import Database, Row
@@ -54,6 +61,17 @@ def expression(question: str) -> str:
     return " AND ".join(terms)
 
 
+def scope_expression(scope: Scope) -> str:
+    """Return who is asking as FTS5's expression over `transcripts.scope_text`."""
+    seen = scope.visibility
+    words = (
+        [tenant_word(scope.tenant)],
+        [agent_word(name) for name in sorted(seen.agents - {""})],
+        [skill_word(skill) for skill in sorted(seen.skills)],
+    )
+    return " AND ".join(f"({' OR '.join(any_of)})" for any_of in words if any_of)
+
+
 def _term(phrase: str, word: str) -> str:
     text = phrase or word
     if not any(_is_letter(letter) for letter in text):
@@ -76,7 +94,7 @@ async def search(
 
     Raises NoWords.
     """
-    wanted = f'tenant : "{tenant_word(scope.tenant)}" AND {{text translated_text}} : ({expression(question)})'
+    wanted = f"scope : ({scope_expression(scope)}) AND {{text translated_text}} : ({expression(question)})"
     first, end = (0, PAST_ALL) if times is None else (_number(times.first), _number(EpochMs(times.last + 1)))
     last = min(end, PAST_ALL if before is None else before) - 1
     extra, names = condition(scope.visibility, first_place=7)
@@ -85,6 +103,7 @@ async def search(
         "CROSS JOIN messages m ON m.number = -message_words.rowid "
         "CROSS JOIN transcripts t ON t.tenant = m.tenant AND t.id = m.transcript "
         "WHERE message_words MATCH $1 AND message_words.rowid BETWEEN $2 AND $3 "
+        # the index finds by hashed names, the rows themselves decide
         f"AND m.tenant = $4 AND t.state <> $5 {extra} "
         "ORDER BY message_words.rowid LIMIT $6"
     )

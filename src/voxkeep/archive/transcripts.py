@@ -4,6 +4,7 @@ Messages are rows beside their chat, found by words through `search`. A removed 
 freed after the grace, and found no more from the moment of removal.
 """
 
+import hashlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
 
@@ -40,7 +41,7 @@ SELECT_BY_KEY = f"SELECT {_ALL} FROM transcripts WHERE tenant = $1 AND vendor_ke
 SELECT_HELD = f"SELECT {_ALL} FROM transcripts WHERE tenant = $1 AND vendor_key = $2 AND vendor = $3"  # noqa: S608
 INSERT = insert_statement("transcripts", COLUMNS)
 INSERT_MESSAGE = insert_statement("messages", ("tenant", "transcript", "seq", "number", *MESSAGE_COLUMNS))
-INSERT_WORDS = "INSERT INTO message_words (rowid, tenant, text, translated_text) VALUES ($1, $2, $3, $4)"
+INSERT_WORDS = "INSERT INTO message_words (rowid, scope, text, translated_text) VALUES ($1, $2, $3, $4)"
 SELECT_MESSAGES = (
     f"SELECT seq, {', '.join(MESSAGE_COLUMNS)} FROM messages "  # noqa: S608
     "WHERE tenant = $1 AND transcript = $2 AND seq > $3 ORDER BY seq LIMIT $4"
@@ -147,11 +148,12 @@ async def _keep(transaction: Transaction, transcript: Transcript, messages: Sequ
         return False
     await transaction.execute(INSERT, *values_of(transcript))
     words: list[tuple[Value, ...]] = []
+    scope = scope_text(transcript)
     for seq, message in enumerate(messages):
         number = await _free_number(transaction, transcript.id, seq, message.at)
         texts = tuple(getattr(message, name) for name in MESSAGE_COLUMNS)
         await transaction.execute(INSERT_MESSAGE, transcript.tenant, transcript.id.bytes, seq, number, *texts)
-        words.append((words_row(number), tenant_word(transcript.tenant), message.text, message.translated_text))
+        words.append((words_row(number), scope, message.text, message.translated_text))
     # in the order of the index's rows: it would begin a new part at every step back
     await transaction.execute_many(INSERT_WORDS, sorted(words))
     await tell(transaction, "transcript.kept", transcript)
@@ -179,9 +181,32 @@ def words_row(number: int) -> int:
     return -number
 
 
+def scope_text(transcript: Transcript) -> str:
+    """Return the words by which the index tells who may find a chat's messages: its tenant, agent and skill.
+
+    Without the latter two a reader who may see little would have all that others may see read, to find nothing.
+    """
+    agents = (agent_word(name) for name in sorted(transcript.agent_names))
+    return " ".join((tenant_word(transcript.tenant), *agents, skill_word(transcript.skill)))
+
+
 def tenant_word(tenant: TenantId) -> str:
-    """Return the word by which the index tells a tenant's messages from others'."""
+    """Return the word of a tenant."""
     return f"t{tenant}"
+
+
+def agent_word(name: str) -> str:
+    """Return the word of an agent's name, extension or login: a hash, since it may be no single word itself."""
+    return f"a{_hash(name)}"
+
+
+def skill_word(skill: str) -> str:
+    """Return the word of a skill."""
+    return f"s{_hash(skill)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
 
 
 async def tell(transaction: Transaction, kind: str, transcript: Transcript) -> None:

@@ -55,7 +55,6 @@ class Vendor(NamedTuple):
     """A vendor that can be collected from."""
 
     factory: Factory
-    checked_url: Callable[..., str]
     checked_options: Callable[..., dict[str, str]]
     """Takes options and whether there is a `second_secret`, returns what is to be kept. Raises ValueError."""
     pace_seconds: float | None
@@ -63,9 +62,9 @@ class Vendor(NamedTuple):
 
 
 VENDORS: Mapping[str, Vendor] = {
-    "xima": Vendor(XimaSource, checked_url, no_options, None),
+    "xima": Vendor(XimaSource, no_options, None),
     # 8x8 states no limit
-    "8x8": Vendor(EightByEightSource, checked_url, checked_options, 0.5),
+    "8x8": Vendor(EightByEightSource, checked_options, 0.5),
 }
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -285,7 +284,7 @@ def _address(vendor: str, url: str, allow_http: bool) -> str:
     if vendor not in VENDORS:
         raise _usage(f"--vendor: one of {', '.join(VENDORS)}")
     try:
-        return VENDORS[vendor].checked_url(url, allow_http=allow_http)
+        return checked_url(url, allow_http=allow_http)
     except ValueError as error:
         raise _usage(f"--url: {error}") from error
 

@@ -13,17 +13,16 @@ from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
 
-from voxkeep.access import Access, Action, AuditEntry, Outcome, Principal
+from voxkeep.access import Access, Action, Principal
+from voxkeep.access.http import record_refusal, switched_on
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Tenant
-from voxkeep.archive.units import now_ms
 from voxkeep.vendors.eightbyeight.files import Files
 from voxkeep.vendors.eightbyeight.pages import Pager
 from voxkeep.vendors.eightbyeight.render import DEFAULT_FORMAT, FORMATS
 from voxkeep.vendors.eightbyeight.request import NOT_ALLOWED, Request
 from voxkeep.vendors.eightbyeight.transcripts import TranscriptRoutes
 from voxkeep.web.errors import (
-    ForbiddenError,
     HttpError,
     MethodNotAllowedError,
     NotFoundError,
@@ -31,7 +30,7 @@ from voxkeep.web.errors import (
     send_json,
 )
 from voxkeep.web.headers import header, host_of
-from voxkeep.web.routes import guarded, remote_of
+from voxkeep.web.routes import guarded
 
 PREFIX = "/api/recordings/"
 CHALLENGE = [(b"www-authenticate", b'Basic realm="Voxkeep", charset="UTF-8"')]
@@ -99,7 +98,8 @@ class EightByEightApi:
         except HttpError as error:
             if error.status in REFUSALS:
                 action = Action.AUTHENTICATE if principal is None else act.action
-                await self._record(scope, action, principal, tenant, error)
+                tenants = [] if tenant is None else [tenant]
+                await record_refusal(self._access, scope, action, principal, tenants, error)
             raise
 
     async def _authenticate(self, scope: Scope) -> tuple[Principal, Tenant]:
@@ -116,17 +116,7 @@ class EightByEightApi:
         asked = (await self._access.known()).under_host(host_of(scope))
         if asked is not None and asked.id != tenant.id:
             raise NotFoundError("There is no such resource")
-        if not (await self._access.gate.limits(tenant.id)).api_enabled:
-            raise ForbiddenError(NOT_ALLOWED)
-
-    async def _record(
-        self, scope: Scope, action: Action, principal: Principal | None, tenant: Tenant | None, error: HttpError
-    ) -> None:
-        user = principal.name if principal else ""
-        number = tenant.id if tenant else None
-        detail, remote = f"{error.status} {error.message}", remote_of(scope)
-        entry = AuditEntry(now_ms(), user, number, action, scope["path"], Outcome.REFUSED, detail, remote)
-        await self._access.audit.record(entry)
+        await switched_on(self._access, [tenant], NOT_ALLOWED)
 
     async def refuse(self, send: Send, error: HttpError) -> None:
         """Send an error as one line."""

@@ -190,6 +190,8 @@ TERMS: Mapping[str, Callable[[str], tuple[Term, ...]]] = {
     "outDialCode": _any("out_dial_code"),
 }
 """Query variable -> the columns of our own that a file showing this value has."""
+FROM_ITS_CALL = ("transactionID", "channel", "phoneNumber")
+"""Fields that are kept aside where they are empty: what a recording does not say itself is filled in from its call."""
 EXACT = frozenset({"filename", "duration"})
 """Fields that are never kept aside: what the columns say is what is shown."""
 
@@ -254,9 +256,7 @@ def differences(own: Struct, shown: Struct) -> dict[str, Any]:
         for name in own.__struct_fields__
         if isinstance(getattr(own, name), str | int) and getattr(own, name) != getattr(shown, name)
     }
-    # without a key the recording gets a call of its own, whose key would be shown
-    if getattr(own, "transactionID", NONE) == "":
-        differing["transactionID"] = ""
+    differing |= {name: "" for name in FROM_ITS_CALL if getattr(own, name, NONE) == ""}
     return {VENDOR: differing} if differing else {}
 
 

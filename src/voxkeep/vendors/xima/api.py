@@ -8,16 +8,16 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive, Scope, Send
 
-from voxkeep.access import Access, Action, AuditEntry, Outcome, Principal
+from voxkeep.access import Access, Action, Principal
+from voxkeep.access.http import by_bearer, narrowed, record_refusal, switched_on
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Tenant
-from voxkeep.archive.units import now_ms
 from voxkeep.vendors.xima.audio import BANDWIDTH_LIMIT_EXCEEDED, AudioRoute
 from voxkeep.vendors.xima.recordings import Lists
-from voxkeep.vendors.xima.request import NOT_ALLOWED, Recorded, Request, narrowed
+from voxkeep.vendors.xima.request import NO_TENANT, NOT_ALLOWED, Recorded, Request
 from voxkeep.web import routes
-from voxkeep.web.errors import ForbiddenError, HttpError, UnauthorizedError
-from voxkeep.web.routes import Route, bearer_token, guarded, remote_of, route_of, send_error
+from voxkeep.web.errors import HttpError
+from voxkeep.web.routes import Route, guarded, route_of, send_error
 
 PREFIX = "/rest/api/v2/"
 PHRASES = {**routes.PHRASES, BANDWIDTH_LIMIT_EXCEEDED: "Bandwidth Limit Exceeded"}
@@ -50,40 +50,16 @@ class XimaApi:
         principal: Principal | None = None
         tenants: list[Tenant] = []
         try:
-            principal = await self._authenticate(scope)
-            tenants = narrowed(scope, principal, await self._access.known())
-            approved = await self._approved(tenants)
+            principal = await by_bearer(self._access, scope)
+            tenants = narrowed(scope, principal, await self._access.known(), NO_TENANT)
+            # recordings over the API are for approved accounts (seed 000)
+            approved = await switched_on(self._access, tenants, NOT_ALLOWED)
             await route.answer(Request(scope, receive, send, principal, approved, segments))
         except HttpError as error:
             if error.status in REFUSALS and not isinstance(error, Recorded):
                 action = Action.AUTHENTICATE if principal is None else route.action
-                await self._record(scope, action, principal, tenants, error)
+                await record_refusal(self._access, scope, action, principal, tenants, error)
             raise
-
-    async def _authenticate(self, scope: Scope) -> Principal:
-        token = bearer_token(scope)
-        principal = None if token is None else await self._access.tokens.authenticate(token)
-        if principal is None:
-            challenge = [(b"www-authenticate", b"Bearer")]
-            raise UnauthorizedError("The bearer token is missing, expired or invalid", challenge)
-        return principal
-
-    async def _approved(self, tenants: list[Tenant]) -> list[Tenant]:
-        """Leave out tenants whose API is switched off: recordings over it are for approved accounts (seed 000)."""
-        approved = [tenant for tenant in tenants if (await self._access.gate.limits(tenant.id)).api_enabled]
-        if not approved:
-            raise ForbiddenError(NOT_ALLOWED)
-        return approved
-
-    async def _record(
-        self, scope: Scope, action: str, principal: Principal | None, tenants: list[Tenant], error: HttpError
-    ) -> None:
-        """Write a refusal to the audit trail, under the tenant when only one can be meant."""
-        user = principal.name if principal else ""
-        tenant = tenants[0].id if len(tenants) == 1 else None
-        detail, remote = f"{error.status} {error.message}", remote_of(scope)
-        entry = AuditEntry(now_ms(), user, tenant, action, scope["path"], Outcome.REFUSED, detail, remote)
-        await self._access.audit.record(entry)
 
     async def refuse(self, send: Send, error: HttpError) -> None:
         """Send an error in the dialect's shape."""

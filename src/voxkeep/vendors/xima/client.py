@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 
 from voxkeep.collect.errors import QuotaSpent
-from voxkeep.collect.http import HttpClient, checked_token, retry_after
+from voxkeep.collect.http import HttpClient, checked_token
 from voxkeep.collect.source import Connection
-
-__all__ = ["LARGEST_LIST_BYTES", "Client", "retry_after"]
 
 LARGEST_LIST_BYTES = 64 << 20
 FAILURES = {509: QuotaSpent}

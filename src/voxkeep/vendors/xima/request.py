@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from voxkeep.access import Known, Permission, Principal
+from voxkeep.access import Permission, Principal
+from voxkeep.access.http import parts_of
 from voxkeep.archive.model import Tenant
 from voxkeep.archive.query import Scope as Part
-from voxkeep.web.errors import ForbiddenError, HttpError, NotFoundError
-from voxkeep.web.headers import host_of
+from voxkeep.web.errors import HttpError
 from voxkeep.web.routes import remote_of
 
 NO_RECORDING = "There is no such recording"
@@ -41,21 +41,4 @@ class Request(NamedTuple):
 
     def parts(self, permission: Permission) -> list[Part]:
         """Return what may be seen of each tenant with `permission`. Raises ForbiddenError when there is nothing."""
-        asked = {tenant.id for tenant in self.tenants}
-        parts = [part for part in self.principal.scopes(permission) if part.tenant in asked]
-        if not parts:
-            raise ForbiddenError(NOT_ALLOWED)
-        return parts
-
-
-def narrowed(scope: Scope, principal: Principal, known: Known) -> list[Tenant]:
-    """Return the token's tenants, or only the one that is asked under its own host.
-
-    Raises NotFoundError for the host of a tenant that is not the token's; any other host says nothing.
-    """
-    asked = known.under_host(host_of(scope))
-    if asked is None:
-        return [known.by_id[tenant] for tenant in principal.grants if tenant in known.by_id]
-    if asked.id not in principal.grants:
-        raise NotFoundError(NO_TENANT)
-    return [asked]
+        return parts_of(self.principal, self.tenants, permission, NOT_ALLOWED)

@@ -18,7 +18,6 @@ from voxkeep.archive.units import HOUR_MS, EpochMs, now_ms
 from voxkeep.audio.errors import BrokenOgg
 from voxkeep.audio.ogg import verify_ogg_opus
 from voxkeep.collect.errors import BadAnswer, ComeBackLater, Forbidden, Gone, QuotaSpent, TooMuch
-from voxkeep.collect.http import checked_url
 from voxkeep.collect.report import iso
 from voxkeep.collect.source import (
     CheckReport,
@@ -42,8 +41,6 @@ from voxkeep.vendors.xima.wire import (
     call_of_recording,
     recording_of,
 )
-
-__all__ = ["XimaSource", "checked_url", "host_label", "no_options"]
 
 RECORDINGS = "/rest/api/v2/recordings"
 CALLS = "/rest/api/v2/call-recording-info"
