@@ -27,10 +27,10 @@ START = EpochMs(1_763_647_391_250)
 """2025-11-20T14:03:11.250Z"""
 STEM = "S20251120/R20251120140311"
 TABLE = """CREATE TABLE recordings (
-    tenant INTEGER, started_at INTEGER, id BLOB, file_name TEXT, PRIMARY KEY (tenant, started_at, id)
+    tenant INTEGER, started_at INTEGER, id BLOB, file_name TEXT, vendor_key TEXT, PRIMARY KEY (tenant, started_at, id)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX recordings_file_name ON recordings (tenant, file_name)"""
-INSERT = "INSERT INTO recordings VALUES ($1, $2, $3, $4)"
+INSERT = "INSERT INTO recordings (tenant, started_at, id, file_name) VALUES ($1, $2, $3, $4)"
 NAMES = "SELECT file_name FROM recordings ORDER BY tenant, started_at, id"
 A_FEW = 9
 """As many names as a second has before it is full, where thousands would only take longer."""
@@ -129,6 +129,18 @@ async def test_a_vendors_name_of_another_second_moves_the_one_that_has_it(
     moved = await archive.by_id(acme.id, given_here.id)
     assert moved is not None
     assert moved.file_name == f"{STEM}9998.wav"
+
+
+async def test_what_its_vendor_knows_by_a_name_keeps_it_from_another_vendors_too(
+    recording_of: Make, keep: Keep, archive: Archive
+) -> None:
+    own = "S20251120/R202511201403110001.wav"
+    first = (await keep(recording_of(own, vendor="8x8", file_name=own))).recording
+    second = (await keep(recording_of("other", file_name=own))).recording
+    assert second.file_name != own
+    found = await archive.by_file_name(first.tenant, own)
+    assert found is not None
+    assert found.id == first.id
 
 
 async def test_a_vendors_names_that_count_up_leave_room_for_ours(recording_of: Make, keep: Keep) -> None:

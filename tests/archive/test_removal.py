@@ -10,7 +10,7 @@ from voxkeep.archive.errors import RemovalRefused, UnknownRecording
 from voxkeep.archive.model import Recording, State, Tenant
 from voxkeep.archive.units import DAY_MS, EpochMs, RecordingId, now_ms, uuid7
 from voxkeep.audio.render import Form
-from voxkeep.database import Row
+from voxkeep.database import Row, Transaction
 
 Keep = Callable[..., Awaitable[Kept]]
 Make = Callable[..., Recording]
@@ -157,3 +157,30 @@ async def test_freeing_one_leaves_the_others(
     for each in (kept[0], kept[2]):
         assert await content(archive, each) == wav
         assert await content(archive, each, Form.OPUS) == clip_ogg
+
+
+async def test_what_is_done_with_a_removal_is_done_with_it_or_not_at_all(archive: Archive, kept: Recording) -> None:
+    async def fail(transaction: Transaction) -> None:
+        await transaction.execute("INSERT INTO followers VALUES ('x', 1)")
+        raise ValueError("the trail cannot be written")
+
+    async def note(transaction: Transaction) -> None:
+        await transaction.execute("INSERT INTO followers VALUES ('y', 1)")
+
+    with pytest.raises(ValueError, match="trail"):
+        await archive.remove(kept.tenant, kept.id, also=fail)
+    still = await archive.by_id(kept.tenant, kept.id)
+    assert still is not None
+    assert still.state is State.KEPT
+    await archive.remove(kept.tenant, kept.id, also=note)
+    assert await archive.database.read("SELECT name FROM followers") == [("y",)]
+
+
+async def test_a_removal_of_what_is_not_there_any_more_holds_up_nothing(archive: Archive, kept: Recording) -> None:
+    async def orphans(transaction: Transaction) -> None:
+        await transaction.execute("INSERT INTO removals VALUES ($1, $2, 0)", kept.tenant, b"gone")
+        await transaction.execute("INSERT INTO transcript_removals VALUES ($1, $2, 0)", kept.tenant, b"gone")
+
+    await archive.database.write(orphans)
+    assert await archive.free_due() == 2
+    assert await archive.free_due() == 0

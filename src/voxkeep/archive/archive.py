@@ -2,10 +2,13 @@
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
+
+from msgspec.structs import replace
 
 from voxkeep.archive import catalog, pages, search
 from voxkeep.archive.alarms import Alarms
@@ -23,7 +26,7 @@ from voxkeep.archive.tenants import Tenants
 from voxkeep.archive.transcripts import KeptTranscript, Transcripts
 from voxkeep.archive.units import DAY_MS, EpochMs, RecordingId, TenantId, TranscriptId, now_ms
 from voxkeep.audio.render import Form
-from voxkeep.database import Database, Migrations, Row, Value, migrate
+from voxkeep.database import Database, Migrations, Row, Transaction, Value, Work, migrate
 from voxkeep.database.sqlite import SqliteDatabase
 from voxkeep.settings import Settings
 from voxkeep.vault import FolderVault, Reader, Source, Staged, Vault
@@ -96,6 +99,7 @@ class Archive:
 
     async def close(self) -> None:
         """Finish what is under way and let go of the files."""
+        await self.renditions.close()
         await self._originals.close()
         await self._rendition_vault.close()
         await self.database.close()
@@ -201,6 +205,14 @@ class Archive:
         """Keep a chat with its messages; when this returns, both are durable. A key that is held changes nothing."""
         return await self.transcripts.keep(transcript, messages)
 
+    async def transcript(self, tenant: TenantId, key: str, vendor: str | None = None) -> Transcript | None:
+        """Return the chat that its vendor (any, unless one is named) calls `key`, a removed one too."""
+        return await self.transcripts.by_key(tenant, key, vendor)
+
+    def messages(self, transcript: Transcript) -> AsyncIterator[list[Message]]:
+        """Yield the messages of a chat in order, a chunk at a time; none of a removed one."""
+        return self.transcripts.messages(transcript)
+
     async def of_calls(self, scope: Scope, calls: Sequence[bytes], columns: Sequence[str]) -> list[Row]:
         """Return the recordings of some calls (their ids as bytes) as rows of `columns`, ordered by start and key."""
         sql, names = catalog.select_of_calls(scope.visibility, columns, len(calls))
@@ -245,6 +257,10 @@ class Archive:
         """Open a recording's audio, in its original form or in another. Raises AudioNotReady, AudioMissing."""
         return await self.renditions.open(recording, form)
 
+    async def has(self, recording: Recording, form: Form) -> bool:
+        """Tell whether a recording's audio is there in a form, or never will be: only then is nothing to be made."""
+        return await self.renditions.has(recording, form)
+
     async def open_made(self, recording: Recording, form: Form) -> Reader:
         """Open a recording's audio in a form, which is made first where it is missing.
 
@@ -257,32 +273,44 @@ class Archive:
         del kept
         return None
 
-    async def remove(self, tenant: TenantId, identity: RecordingId, *, hard: bool = False) -> Recording:
+    async def remove(
+        self, tenant: TenantId, identity: RecordingId, *, hard: bool = False, also: Work[None] | None = None
+    ) -> Recording:
         """Turn a recording into a tombstone that keeps its key; its audio is freed after the grace, or now (`hard`).
 
-        Returns it as it was before. Raises UnknownRecording, also for one removed already, and RemovalRefused.
+        `also` is kept together with it or not at all. Returns it as it was before. Raises UnknownRecording, also for
+        one removed already, and RemovalRefused.
         """
         recording = await self.by_id(tenant, identity)
         if recording is None or recording.state is State.REMOVED:
             raise UnknownRecording(f"no recording {identity}")
         free_at = await self._free_at(recording, hard=hard)
-        buried = await self.database.write(lambda transaction: catalog.bury(transaction, recording, free_at))
-        if not buried:
+
+        async def work(transaction: Transaction) -> bool:
+            buried = await catalog.bury(transaction, recording, free_at)
+            if buried and also is not None:
+                await also(transaction)
+            return buried
+
+        if not await self.database.write(work):
             raise UnknownRecording(f"no recording {identity}")
         if hard:
             await self._free(recording)
         return recording
 
-    async def remove_transcript(self, tenant: TenantId, identity: TranscriptId, *, hard: bool = False) -> Transcript:
+    async def remove_transcript(
+        self, tenant: TenantId, identity: TranscriptId, *, hard: bool = False, also: Work[None] | None = None
+    ) -> Transcript:
         """Take a chat's messages away; the chat stands. They are freed after the grace, or now (`hard`).
 
-        Returns it as it was before; one removed already stays as it is. Raises UnknownTranscript, RemovalRefused.
+        Returns it as it was before; one removed already stays as it is, and `also` undone. Raises UnknownTranscript,
+        RemovalRefused.
         """
         transcript = await self.transcripts.by_id(tenant, identity)
         if transcript is None:
             raise UnknownTranscript(f"no transcript {identity}")
         free_at = await self._free_at(transcript, hard=hard)
-        if await self.transcripts.remove(transcript, free_at) and hard:
+        if await self.transcripts.remove(transcript, free_at, also) and hard:
             await self.transcripts.free(transcript)
         return transcript
 
@@ -307,12 +335,17 @@ class Archive:
             recording = await self._one(catalog.SELECT_BY_ID, tenant, identity)
             if recording is not None:
                 await self._free(recording)
+            else:
+                await self.database.write(partial(catalog.forget_removal, tenant=tenant, identity=identity))
         return len(rows)
 
     async def _free(self, recording: Recording) -> None:
         """Free a removed recording's audio; with that, nothing is left to be alarmed about."""
-        await self._intake.remove_unshared(recording, await self.renditions.names(recording))
-        await self.database.write(lambda transaction: catalog.freed(transaction, recording))
+        names = await self.renditions.names(recording)
+        await self._intake.remove_unshared(recording, names)
+        had = await self.database.write(lambda transaction: catalog.freed(transaction, recording))
+        # one that was made just then
+        await self._intake.remove_unshared(replace(recording, audio=None), [name for name in had if name not in names])
         for kind in await self.alarms.standing(recording.tenant, str(recording.id)):
             await self.alarms.clear(kind, recording.tenant, str(recording.id))
 

@@ -17,7 +17,7 @@ from voxkeep.archive.rows import (
     recording_of,
     recording_values,
 )
-from voxkeep.archive.units import DAY_MS, CallId, EpochMs, call_key, now_ms, uuid7
+from voxkeep.archive.units import DAY_MS, CallId, EpochMs, TenantId, call_key, now_ms, uuid7
 from voxkeep.archive.visibility import condition
 from voxkeep.audio.render import Form
 from voxkeep.database import Transaction, Value
@@ -205,14 +205,20 @@ async def bury(transaction: Transaction, recording: Recording, free_at: EpochMs)
     return True
 
 
-async def freed(transaction: Transaction, recording: Recording) -> None:
-    """Note that a tombstone's audio is gone from the vault."""
+async def forget_removal(transaction: Transaction, tenant: TenantId, identity: bytes) -> None:
+    """Take a removal off the list of those whose audio is to be freed."""
+    await transaction.execute("DELETE FROM removals WHERE tenant = $1 AND recording = $2", tenant, identity)
+
+
+async def freed(transaction: Transaction, recording: Recording) -> list[str]:
+    """Note that a tombstone's audio is gone from the vault; returns the names of the forms it had until now."""
     key = (recording.tenant, recording.id.bytes)
-    await transaction.execute("DELETE FROM removals WHERE tenant = $1 AND recording = $2", *key)
-    await transaction.execute("DELETE FROM renditions WHERE tenant = $1 AND recording = $2", *key)
+    await forget_removal(transaction, *key)
+    forms = await transaction.rows("DELETE FROM renditions WHERE tenant = $1 AND recording = $2 RETURNING name", *key)
     await transaction.execute("DELETE FROM rendition_jobs WHERE tenant = $1 AND recording = $2", *key)
     await transaction.execute("UPDATE recordings SET audio_name = NULL WHERE tenant = $1 AND id = $2", *key)
     await tell(transaction, "recording.freed", recording)
+    return [name for (name,) in forms]
 
 
 async def tell(transaction: Transaction, kind: str, recording: Recording) -> None:

@@ -4,10 +4,14 @@ A vendor that knows recordings as files brings its own. The others are given her
 second of a start; when a second is full, with more digits.
 """
 
+import logging
+
 from voxkeep.archive.model import Recording
 from voxkeep.archive.names import LAST_IN_A_SECOND, file_name, file_stem
 from voxkeep.archive.units import EpochMs, TenantId
 from voxkeep.database import Transaction
+
+_log = logging.getLogger(__name__)
 
 AFTER_DIGITS = "~"
 """Comes after every digit and point: a stem followed by it bounds the names that begin with the stem."""
@@ -15,7 +19,7 @@ FILLED_AT_ONCE = 1_000
 
 COUNT = "SELECT COUNT(*) FROM recordings WHERE tenant = $1 AND file_name > $2 AND file_name < $3"
 NAMED = "SELECT file_name FROM recordings WHERE tenant = $1 AND file_name > $2 AND file_name < $3"
-HOLDER = "SELECT started_at, id FROM recordings WHERE tenant = $1 AND file_name = $2"
+HOLDER = "SELECT started_at, id, vendor_key FROM recordings WHERE tenant = $1 AND file_name = $2"
 RENAME = "UPDATE recordings SET file_name = $4 WHERE tenant = $1 AND started_at = $2 AND id = $3"
 UNNAMED = (
     "SELECT tenant, started_at, id FROM recordings WHERE (tenant, started_at, id) > ($1, $2, $3) "
@@ -26,11 +30,14 @@ UNNAMED = (
 async def named(transaction: Transaction, recording: Recording) -> str:
     """Return the file name that a recording is to be kept under.
 
-    A vendor's own name wins in its dialect: a recording that was given the same name here is given another.
+    A vendor's own name wins in its dialect: a recording that was given the same name here is given another. One whose
+    vendor knows it by that name keeps it.
     """
     if not recording.file_name:
         return await free_name(transaction, recording.tenant, recording.started_at)
-    for started_at, identity in await transaction.rows(HOLDER, recording.tenant, recording.file_name):
+    for started_at, identity, key in await transaction.rows(HOLDER, recording.tenant, recording.file_name):
+        if key == recording.file_name:
+            return await free_name(transaction, recording.tenant, recording.started_at)
         name = await free_name(transaction, recording.tenant, EpochMs(started_at))
         await transaction.execute(RENAME, recording.tenant, started_at, identity, name)
     return recording.file_name
@@ -60,6 +67,8 @@ async def fill(transaction: Transaction) -> None:
     second: tuple[int, int] = (-1, -1)
     number = 0
     while rows := await transaction.rows(UNNAMED, *position, FILLED_AT_ONCE):
+        if position[0] < 0:
+            _log.warning("recordings of an earlier version are given file names; of millions that takes minutes")
         named_rows = []
         for tenant, started_at, identity in rows:
             number = number + 1 if (tenant, started_at // 1000) == second else 0

@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import logging
+import os
 import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, cast
 from weakref import WeakValueDictionary
@@ -48,6 +50,8 @@ class Renditions:
         self._intake = intake
         self._alarms = sounder
         self._scratch = scratch
+        # threads of its own: many who ask for forms at once must not hold up reads of files that are there
+        self._renderers = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="voxkeep-render")
         self._making: WeakValueDictionary[tuple[RecordingId, Form], asyncio.Lock] = WeakValueDictionary()
 
     async def open(self, recording: Recording, form: Form | None) -> Reader:
@@ -65,6 +69,12 @@ class Renditions:
         if rendition is None:
             raise AudioNotReady(f"the {form} form is not made yet")
         return await self._open(recording, self._renditions, rendition.name, rendition.sha256, rendition.size_bytes)
+
+    async def has(self, recording: Recording, form: Form) -> bool:
+        """Tell whether a form need not be made: it is there, or there is no audio that it could be made of."""
+        if recording.audio is None or is_form(facts_of(recording), form):
+            return True
+        return await self._find(recording, form) is not None
 
     async def open_made(self, recording: Recording, form: Form) -> Reader:
         """Open a form, made first where it is missing; whoever asks for one that is being made waits for it.
@@ -87,6 +97,12 @@ class Renditions:
         except AudioError:
             await self._sound(alarms.RENDITION_FAILED, recording)
             raise
+        for kind in await self._alarms.standing(recording.tenant, str(recording.id), (alarms.RENDITION_FAILED,)):
+            await self._alarms.clear(kind, recording.tenant, str(recording.id))
+
+    async def close(self) -> None:
+        """End what is being made."""
+        await asyncio.to_thread(self._renderers.shutdown)
 
     async def _open(self, recording: Recording, vault: Vault, name: str, sha256: str, size_bytes: int) -> Reader:
         try:
@@ -156,7 +172,7 @@ class Renditions:
         """
         reader = await self.open(recording, None)
         try:
-            rendered = await _rendered(reader, form, self._scratch)
+            rendered = await self._rendered(reader, form)
         finally:
             reader.close()
         with rendered:
@@ -169,8 +185,24 @@ class Renditions:
             await catalog.note_form(transaction, recording, rendition)
             return True
 
-        if not await self._database.write(work):
-            await self._intake.remove_unshared(replace(recording, audio=None), [rendition.name])
+        kept = False
+        try:
+            kept = await self._database.write(work)
+        finally:
+            if not kept:
+                await self._intake.remove_unshared(replace(recording, audio=None), [rendition.name])
+
+    async def _rendered(self, reader: Reader, form: Form) -> BinaryIO:
+        """Render in a thread; one who is cancelled leaves when it is done with the files, and closes its own."""
+        loop = asyncio.get_running_loop()
+        rendering = loop.run_in_executor(self._renderers, _render, reader, form, self._scratch)
+        try:
+            return await asyncio.shield(rendering)
+        except asyncio.CancelledError:
+            await asyncio.wait([rendering])
+            if not rendering.cancelled() and rendering.exception() is None:
+                rendering.result().close()
+            raise
 
     async def make_due(self) -> int:
         """Make the forms whose time has come, and return how many jobs were dealt with."""
@@ -236,18 +268,6 @@ def facts_of(recording: Recording) -> AudioFacts:
         sample_rate=audio.sample_rate,
         samples=audio.samples,
     )
-
-
-async def _rendered(reader: Reader, form: Form, scratch: Path) -> BinaryIO:
-    """Render in a thread; one who is cancelled leaves when the thread is done with the files, and closes its own."""
-    rendering = asyncio.create_task(asyncio.to_thread(_render, reader, form, scratch))
-    try:
-        return await asyncio.shield(rendering)
-    except asyncio.CancelledError:
-        await asyncio.wait([rendering])
-        if not rendering.cancelled() and rendering.exception() is None:
-            rendering.result().close()
-        raise
 
 
 def _render(reader: Reader, form: Form, scratch: Path) -> BinaryIO:

@@ -7,17 +7,17 @@ freed after the grace, and found no more from the moment of removal.
 import hashlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from voxkeep.archive import changes
-from voxkeep.archive.errors import UnknownTranscript
 from voxkeep.archive.model import Message, MetaData, State, Transcript, name_in
 from voxkeep.archive.rows import extra_of, extra_text, insert_statement, list_text
 from voxkeep.archive.units import EpochMs, TenantId, TranscriptId, now_ms
-from voxkeep.database import Database, Row, Transaction, Value
+from voxkeep.database import Database, Row, Transaction, Value, Work
 
 PLAIN = (
     "tenant", "started_at", "duration_ms", "vendor", "vendor_key", "call_key", "kind", "agent_extension",
@@ -85,8 +85,10 @@ class Transcripts:
         held = await self._one(SELECT_HELD, wanted.tenant, key, wanted.vendor)
         return KeptTranscript(held or wanted, new=False)
 
-    async def by_key(self, tenant: TenantId, key: str) -> Transcript | None:
-        """Return the chat that its vendor calls `key`, a removed one too."""
+    async def by_key(self, tenant: TenantId, key: str, vendor: str | None = None) -> Transcript | None:
+        """Return the chat that its vendor (any, unless one is named) calls `key`, a removed one too."""
+        if vendor is not None:
+            return await self._one(SELECT_HELD, tenant, key, vendor)
         return await self._one(SELECT_BY_KEY, tenant, key)
 
     async def by_id(self, tenant: TenantId, identity: TranscriptId) -> Transcript | None:
@@ -106,7 +108,7 @@ class Transcripts:
             yield [Message(**dict(zip(MESSAGE_COLUMNS, row[1:], strict=True))) for row in rows]
             seq = rows[-1][0]
 
-    async def remove(self, transcript: Transcript, free_at: EpochMs) -> bool:
+    async def remove(self, transcript: Transcript, free_at: EpochMs, also: Work[None] | None = None) -> bool:
         """Take a chat's messages away, to be freed at `free_at`; False when they are gone already."""
         key = (transcript.tenant, transcript.id.bytes)
 
@@ -116,6 +118,8 @@ class Transcripts:
             await transaction.execute(FORGET_WORDS, *key)
             await transaction.execute(FREE_LATER, *key, free_at)
             await tell(transaction, "transcript.removed", transcript)
+            if also is not None:
+                await also(transaction)
             return True
 
         return await self._database.write(work)
@@ -125,9 +129,10 @@ class Transcripts:
         rows = await self._database.read(DUE, now_ms(), FREED_AT_ONCE)
         for tenant, identity in rows:
             transcript = await self._one(SELECT_BY_ID, tenant, identity)
-            if transcript is None:
-                raise UnknownTranscript(f"no transcript {uuid.UUID(bytes=identity)}")
-            await self.free(transcript)
+            if transcript is not None:
+                await self.free(transcript)
+            else:
+                await self._database.write(partial(_forget_removal, tenant=tenant, identity=identity))
         return len(rows)
 
     async def free(self, transcript: Transcript) -> None:
@@ -141,6 +146,10 @@ class Transcripts:
             await tell(transaction, "transcript.freed", transcript)
 
         await self._database.write(work)
+
+
+async def _forget_removal(transaction: Transaction, tenant: TenantId, identity: bytes) -> None:
+    await transaction.execute(FORGET_REMOVAL, tenant, identity)
 
 
 async def _keep(transaction: Transaction, transcript: Transcript, messages: Sequence[Message]) -> bool:

@@ -3,7 +3,7 @@
 Knows rows and transactions; does not know what is in them.
 """
 
-from voxkeep.database.interface import Database, DatabaseError, DatabaseFull, Row, Transaction, Value
+from voxkeep.database.interface import Database, DatabaseError, DatabaseFull, Row, Transaction, Value, Work
 from voxkeep.database.migrations import Migrations, migrate
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Row",
     "Transaction",
     "Value",
+    "Work",
     "migrate",
 ]

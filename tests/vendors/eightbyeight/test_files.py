@@ -112,8 +112,12 @@ async def test_an_original_that_is_wav_is_served_as_it_came(
 
 async def test_audio_that_is_kept_in_another_form_is_made_into_wav_once(world: World, acme: Tenant, token: str) -> None:
     path = path_of(await world.keep(acme, audio="ogg"))
-    head = await asked(world, path, token, method="HEAD")
+    before = await asked(world, path, token, method="HEAD")
+    assert not list((world.home / "renditions").rglob("*.wav")), "a HEAD makes nothing"
     answer = await asked(world, path, token)
+    assert before.headers.items() < answer.headers.items(), "the tag is known when it is made"
+    assert before.headers["content-length"] == str(len(answer.body))
+    head = await asked(world, path, token, method="HEAD")
     with wave.open(io.BytesIO(answer.body)) as made:
         assert (made.getnchannels(), made.getsampwidth(), made.getframerate()) == (1, 2, 8_000)
         assert abs(made.getnframes() - CLIP.duration_ms * 8) <= 8

@@ -7,6 +7,7 @@ documents no shape for them.
 
 import base64
 import binascii
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -17,6 +18,8 @@ from voxkeep.access import Access, Action, Principal
 from voxkeep.access.http import record_refusal, switched_on
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Tenant
+from voxkeep.database import DatabaseFull
+from voxkeep.vault import VaultFull
 from voxkeep.vendors.eightbyeight.files import Files
 from voxkeep.vendors.eightbyeight.pages import Pager
 from voxkeep.vendors.eightbyeight.render import DEFAULT_FORMAT, FORMATS
@@ -27,6 +30,7 @@ from voxkeep.web.errors import (
     MethodNotAllowedError,
     NotFoundError,
     UnauthorizedError,
+    UnavailableError,
     send_json,
 )
 from voxkeep.web.headers import header, host_of
@@ -39,6 +43,8 @@ REFUSALS = frozenset({401, 403, 404, 409})
 """Statuses that leave a row in the audit trail."""
 ONE_TRANSCRIPT_FORMATS = ("xml", "json")
 """Seed 003: one transcript does not come as CSV."""
+
+_log = logging.getLogger(__name__)
 
 
 class Act(NamedTuple):
@@ -63,6 +69,7 @@ class EightByEightApi:
 
     def __init__(self, archive: Archive, access: Access) -> None:
         self._access = access
+        self._archive = archive
         pager = Pager()
         files, transcripts = Files(archive, access, pager), TranscriptRoutes(archive, access, pager)
         self._resources: Mapping[str, Mapping[str, Act]] = {
@@ -94,13 +101,21 @@ class EightByEightApi:
         try:
             principal, tenant = await self._authenticate(scope)
             await self._check_host(scope, tenant)
-            await act.answer(Request(scope, receive, send, principal, tenant, target.parts, target.form))
+            await self._act(act, Request(scope, receive, send, principal, tenant, target.parts, target.form))
         except HttpError as error:
             if error.status in REFUSALS:
                 action = Action.AUTHENTICATE if principal is None else act.action
                 tenants = [] if tenant is None else [tenant]
                 await record_refusal(self._access, scope, action, principal, tenants, error)
             raise
+
+    async def _act(self, act: Act, request: Request) -> None:
+        try:
+            await act.answer(request)
+        except (VaultFull, DatabaseFull) as error:
+            _log.error("no space is left: %s", error)
+            wait_s = self._archive.settings.server.retry_after_seconds
+            raise UnavailableError("There is no space left for this", wait_s) from None
 
     async def _authenticate(self, scope: Scope) -> tuple[Principal, Tenant]:
         """Return who asks, and for which tenant. Raises UnauthorizedError, with the same words whatever is wrong."""

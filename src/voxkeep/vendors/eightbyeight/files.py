@@ -1,27 +1,29 @@
 """Recordings: their list, the audio of one, its removal (seed 003, "Files")."""
 
 import re
+from functools import partial
 
 from voxkeep.access import Access, Action, Permission
+from voxkeep.access.audit import append
 from voxkeep.archive import Archive
 from voxkeep.archive.errors import AudioMissing, AudioNotReady, RemovalRefused, UnknownRecording
 from voxkeep.archive.model import Recording, State
 from voxkeep.archive.query import AnyOf, Question, Term
+from voxkeep.archive.renditions import facts_of
 from voxkeep.archive.units import now_ms
 from voxkeep.audio.errors import AudioError
-from voxkeep.audio.render import FORMS, Form
-from voxkeep.database import DatabaseFull
-from voxkeep.vault import Reader, VaultFull
+from voxkeep.audio.render import FORMS, Form, wav_size_bytes
+from voxkeep.vault import Reader
 from voxkeep.vendors.eightbyeight import wire
 from voxkeep.vendors.eightbyeight.pages import Pager, Query
 from voxkeep.vendors.eightbyeight.queries import Wanted, wanted
 from voxkeep.vendors.eightbyeight.render import FILE, FORMATS
 from voxkeep.vendors.eightbyeight.request import Request
 from voxkeep.web.audio import deliver, plan
-from voxkeep.web.errors import ConflictError, NotFoundError, UnavailableError
+from voxkeep.web.errors import ConflictError, NotFoundError
+from voxkeep.web.headers import Header
 
 NO_FILE = "There is no such file"
-FULL = "There is no space left to make this audio"
 FOLDER, NAME = re.compile(r"S\d{8}", re.ASCII), re.compile(r"(R\d+)(?:\.wav)?", re.ASCII)
 KEPT = AnyOf((Term.equal("state", int(State.KEPT)),))
 """A recording is a file once its audio is there, until it is removed."""
@@ -62,16 +64,20 @@ class Files:
     async def audio(self, request: Request) -> None:
         """GET, HEAD of a file: its audio as WAV, made first where it is kept in another form."""
         recording = await self._find(request, Permission.RECORDINGS_LISTEN)
+        attachment = b'attachment; filename="%b"' % recording.file_name.rpartition("/")[2].encode()
+        disposition = (b"content-disposition", attachment)
+        if request.scope["method"] == "HEAD" and not await self._archive.has(recording, Form.WAV):
+            await self._size_alone(request, recording, disposition)
+            return
         reader = await self._open(recording)
         try:
-            name = recording.file_name.rpartition("/")[2]
             answer = plan(
                 request.scope["method"],
                 request.scope["headers"],
                 size=reader.size,
                 etag=reader.etag,
                 media_type=FORMS[Form.WAV].media_type,
-                extra_headers=[(b"content-disposition", b'attachment; filename="%b"' % name.encode())],
+                extra_headers=[disposition],
             )
             entry = request.entry(Action.LISTEN, recording.file_name, f"{request.scope['method']} {answer.status}")
             if answer.takes_slot:
@@ -82,25 +88,39 @@ class Files:
         finally:
             reader.close()
 
+    async def _size_alone(self, request: Request, recording: Recording, disposition: Header) -> None:
+        """Answer a HEAD for WAV that was never asked for: its size is known, and nothing is made for it."""
+        try:
+            (await self._archive.open(recording)).close()
+        except AudioMissing:
+            raise NotFoundError(NO_FILE) from None
+        self._access.audit.note(request.entry(Action.LISTEN, recording.file_name, "HEAD 200"))
+        headers = [
+            (b"content-type", FORMS[Form.WAV].media_type.encode()),
+            (b"content-length", b"%d" % wav_size_bytes(facts_of(recording))),
+            (b"accept-ranges", b"bytes"),
+            disposition,
+        ]
+        await request.send({"type": "http.response.start", "status": 200, "headers": headers})
+        await request.send({"type": "http.response.body", "body": b"", "more_body": False})
+
     async def _open(self, recording: Recording) -> Reader:
         try:
             return await self._archive.open_made(recording, Form.WAV)
         except (AudioMissing, AudioNotReady, AudioError):
             # each has raised its alarm: an operator must look, the client cannot have it
             raise NotFoundError(NO_FILE) from None
-        except (VaultFull, DatabaseFull):
-            raise UnavailableError(FULL, self._archive.settings.server.retry_after_seconds) from None
 
     async def delete(self, request: Request) -> None:
         """DELETE of a file: removed, to be freed after the grace."""
         recording = await self._find(request, Permission.RECORDINGS_REMOVE)
         try:
-            await self._archive.remove(recording.tenant, recording.id)
+            entry = request.entry(Action.REMOVE, recording.file_name)
+            await self._archive.remove(recording.tenant, recording.id, also=partial(append, entry=entry))
         except UnknownRecording:
             raise NotFoundError(NO_FILE) from None
         except RemovalRefused as error:
             raise ConflictError(str(error)) from None
-        await self._access.audit.record(request.entry(Action.REMOVE, recording.file_name))
         await request.answer(200)
 
     async def _find(self, request: Request, permission: Permission) -> Recording:

@@ -1,8 +1,10 @@
 """Chat transcripts: their list, one with its messages, the removal of those (seed 003, "Chat Transcripts")."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 
 from voxkeep.access import Access, Action, Permission
+from voxkeep.access.audit import append
 from voxkeep.archive import Archive
 from voxkeep.archive.errors import RemovalRefused, UnknownTranscript
 from voxkeep.archive.model import State, Transcript
@@ -66,7 +68,7 @@ class TranscriptRoutes:
         yield writer.opening()
         if transcript.state is State.REMOVED:
             yield writer.messages([chats.dummy_message(transcript.started_at, shown)])
-        async for messages in self._archive.transcripts.messages(transcript):
+        async for messages in self._archive.messages(transcript):
             yield writer.messages([chats.message_of(each, shown) for each in messages])
         yield writer.closing()
 
@@ -77,17 +79,17 @@ class TranscriptRoutes:
             await request.answer(204)
             return
         try:
-            await self._archive.remove_transcript(transcript.tenant, transcript.id)
+            entry = request.entry(Action.REMOVE_TRANSCRIPT, transcript.vendor_key)
+            await self._archive.remove_transcript(transcript.tenant, transcript.id, also=partial(append, entry=entry))
         except UnknownTranscript:
             raise NotFoundError(NO_TRANSCRIPT) from None
         except RemovalRefused as error:
             raise ConflictError(str(error)) from None
-        await self._access.audit.record(request.entry(Action.REMOVE_TRANSCRIPT, transcript.vendor_key))
         await request.answer(200)
 
     async def _find(self, request: Request, permission: Permission) -> Transcript | None:
         request.visible(permission)
-        transcript = await self._archive.transcripts.by_key(request.tenant.id, request.parts[0])
+        transcript = await self._archive.transcript(request.tenant.id, request.parts[0])
         if transcript is not None:
             request.check_visible(permission, transcript.agent_names, transcript.skill)
         return transcript

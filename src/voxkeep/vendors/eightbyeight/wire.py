@@ -192,7 +192,7 @@ TERMS: Mapping[str, Callable[[str], tuple[Term, ...]]] = {
 """Query variable -> the columns of our own that a file showing this value has."""
 FROM_ITS_CALL = ("transactionID", "channel", "phoneNumber")
 """Fields that are kept aside where they are empty: what a recording does not say itself is filled in from its call."""
-EXACT = frozenset({"filename", "duration"})
+EXACT = frozenset({"filename", "duration", "interactionGUID"})
 """Fields that are never kept aside: what the columns say is what is shown."""
 
 
