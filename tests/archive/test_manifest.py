@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxkeep.archive.manifest import LATEST, PLAIN, BadLine, Line, call_of, moment, parse, recording_of
+from voxkeep.archive.manifest import PLAIN, BadLine, Line, call_of, moment, parse, recording_of
 from voxkeep.archive.model import WrapUpCode
-from voxkeep.archive.units import EpochMs, TenantId, uuid7_time
+from voxkeep.archive.units import LATEST, EpochMs, TenantId, uuid7_time
 from voxkeep.audio.probe import AudioFacts
 
 FACTS = AudioFacts("wav", "pcm_s16le", 1, 8_000, 16_000)

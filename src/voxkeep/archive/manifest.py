@@ -16,13 +16,11 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from voxkeep.archive.model import IMPORTED, Call, Recording, WrapUpCode
-from voxkeep.archive.units import CallId, DurationMs, EpochMs, RecordingId, TenantId, call_key, uuid7
+from voxkeep.archive.units import LATEST, CallId, DurationMs, EpochMs, RecordingId, TenantId, call_key, uuid7
 from voxkeep.audio.probe import AudioFacts
 
 STATED_DURATION = "stated_duration_ms"
 """Where a duration is kept that the audio does not have."""
-LATEST = EpochMs(7_258_118_400_000)
-"""2200-01-01: later is absurd."""
 FIELD = re.compile(r"`\$\.?([^`\[]*)")
 NAMED = re.compile(r"(?:unknown|missing required) field `(.+)`", re.DOTALL)
 

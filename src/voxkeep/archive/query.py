@@ -39,8 +39,12 @@ class Scope(Struct, frozen=True):
     visibility: Visibility = ALL
 
 
+SHOWN_END = "started_at / 1000 + duration_ms / 1000"
+"""What a Term may ask for beside columns: the end in seconds, of start and duration each in whole seconds."""
+
+
 class Term(NamedTuple):
-    """A column of our own, and the values it may have: from `low` to `high`, both included."""
+    """A column of our own (or `SHOWN_END`), and the values it may have: from `low` to `high`, both included."""
 
     column: str
     low: Value

@@ -17,6 +17,8 @@ TranscriptId = NewType("TranscriptId", uuid.UUID)
 RANDOM_BITS = 74
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+LATEST = EpochMs(7_258_118_400_000)
+"""2200-01-01T00:00Z: times outside 1970 to 2199 are absurd."""
 
 
 def now_ms() -> EpochMs:

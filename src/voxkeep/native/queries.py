@@ -10,7 +10,6 @@ cursor = base64url of a message's number, 8 bytes        what `next` of a page s
 import base64
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
@@ -18,12 +17,11 @@ from whenever import Instant
 
 from voxkeep.access.audit import LONGEST_TEXT
 from voxkeep.archive.query import TimeRange
-from voxkeep.archive.units import EpochMs
+from voxkeep.archive.units import LATEST, EpochMs
 from voxkeep.web.errors import BadRequestError
 
 QUESTION, TENANT, FROM, TO, LIMIT, BEFORE = "q", "tenant", "from", "to", "limit", "before"
 DEFAULT_LIMIT, MOST = 50, 500
-LATEST = EpochMs(int(datetime(2200, 1, 1, tzinfo=UTC).timestamp() * 1000) - 1)
 NANOS_PER_MS = 1_000_000
 DIGITS = re.compile(r"\d{1,18}", re.ASCII)
 PLUS_AS_SPACE = re.compile(r" (?=\d\d(?::?\d\d)?$)", re.ASCII)
@@ -72,7 +70,7 @@ def _times(given: Mapping[str, str]) -> TimeRange | None:
     if FROM not in given and TO not in given:
         return None
     first = moment(given[FROM], FROM, starts=True) if FROM in given else EpochMs(0)
-    last = moment(given[TO], TO) if TO in given else LATEST
+    last = moment(given[TO], TO) if TO in given else EpochMs(LATEST - 1)
     if last < first:
         raise BadRequestError(f"{TO} lies before {FROM}", TO)
     return TimeRange(first, last)
@@ -85,7 +83,7 @@ def moment(text: str, parameter: str, *, starts: bool = False) -> EpochMs:
     """
     text = text.strip()
     at = int(text) if DIGITS.fullmatch(text) else _iso(PLUS_AS_SPACE.sub("+", text), parameter, starts=starts)
-    if not 0 <= at <= LATEST:
+    if not 0 <= at < LATEST:
         raise BadRequestError(f"{parameter} lies outside the years 1970 to 2199", parameter)
     return EpochMs(at)
 

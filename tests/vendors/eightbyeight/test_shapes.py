@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 from tests.vendors.eightbyeight.vendor import NOON, chat, message, row
 
-from voxkeep.archive.units import TenantId
+from voxkeep.archive.units import LATEST, TenantId
 from voxkeep.vendors.eightbyeight import shapes
 from voxkeep.vendors.eightbyeight.chats import kept_message, transcript_of
 from voxkeep.vendors.eightbyeight.wire import recording_of
@@ -206,7 +206,7 @@ def test_a_record_that_cannot_be_understood_is_told_by_its_key_with_its_numbers_
         ("2007-12-20T03:16:36+0000", 1_198_120_596_000),
         ("2007-12-20T03:16:36.25+00:00", 1_198_120_596_250),
         ("1970-01-01T00:00:00Z", 0),
-        ("2199-12-31T23:59:59Z", shapes.LATEST_MS - 1_000),
+        ("2199-12-31T23:59:59Z", LATEST - 1_000),
     ],
 )
 def test_dates_are_iso_with_an_offset(text: str, at: int) -> None:
@@ -342,7 +342,7 @@ def loose(value: Any, draw: Callable[[Any], Any]) -> Any:
 
 records = st.builds(
     row,
-    at=st.integers(0, shapes.LATEST_MS - 1).map(lambda at: at // 1_000 * 1_000),
+    at=st.integers(0, LATEST - 1).map(lambda at: at // 1_000 * 1_000),
     number=st.integers(0, 9_999),
     agentID=texts,
     phoneNumber=st.sampled_from(["", "0", "0041", "+4155551234", "4155551234"]),

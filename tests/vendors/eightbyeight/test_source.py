@@ -33,12 +33,11 @@ from tests.vendors.eightbyeight.vendor import (
 )
 
 from voxkeep.archive.model import Transcript
-from voxkeep.archive.units import DAY_MS, HOUR_MS, EpochMs, TenantId, now_ms
+from voxkeep.archive.units import DAY_MS, HOUR_MS, LATEST, EpochMs, TenantId, now_ms
 from voxkeep.audio.errors import UnreadableAudio
 from voxkeep.collect import errors
 from voxkeep.collect.source import Connection, Listed, Listing, Pending, Ready, Window
 from voxkeep.vendors.eightbyeight import client, source
-from voxkeep.vendors.eightbyeight.shapes import LATEST_MS
 from voxkeep.vendors.eightbyeight.source import EightByEightSource
 
 WINDOW = Window(EpochMs(NOON), EpochMs(NOON + HOUR_MS))
@@ -193,9 +192,9 @@ async def test_windows_overlap_by_ten_seconds_and_are_asked_for_in_minutes_of_ut
     assert {window for _, window, _ in vendor.pages} == {"20070805T1314Z,20070807T1431Z"}
 
 
-@given(st.integers(0, LATEST_MS - 1), st.integers(0, 5 * DAY_MS))
+@given(st.integers(0, LATEST - 1), st.integers(0, 5 * DAY_MS))
 def test_any_window_is_asked_for_whole(first: int, length: int) -> None:
-    window = Window(EpochMs(first), EpochMs(min(first + length, LATEST_MS - 120_000)))
+    window = Window(EpochMs(first), EpochMs(min(first + length, LATEST - 120_000)))
     begin, end = client.dates(window).split(",")
     assert len(begin) == len(end) == len("20070805T1315Z")
     start = max(window.first - 10_000, 0)

@@ -242,9 +242,20 @@ async def test_a_removed_transcript_stands_with_one_dummy_message(
     assert await listed(world, token, "transcripts.json") == shown
 
 
+async def test_what_was_read_under_a_suffix_is_removed_under_it(world: World, acme: Tenant, token: str) -> None:
+    await keep_chat(world, acme, "int-1", texts=("a", "b"))
+    await keep_chat(world, acme, "int-1.xml", texts=("c",))
+    assert (await asked(world, "transcripts/int-1.json", token, method="DELETE")).status == 200
+    assert [message["originalMessage"] for message in read(await asked(world, "transcripts/int-1", token))[1]] == [""]
+    # a GUID that ends like a suffix is meant before the one without it
+    assert len(read(await asked(world, "transcripts/int-1.xml", token))[1]) == 1
+    assert (await asked(world, "transcripts/int-1.xml", token, method="DELETE")).status == 200
+    assert read(await asked(world, "transcripts/int-1.xml", token))[0].key == "int-1.xml"
+
+
 async def test_removing_an_unknown_transcript_is_204(world: World, acme: Tenant, token: str) -> None:
     await keep_chat(world, acme, "int-1", texts=("a",))
-    for guid in ("int-2", "int-1.json", "int-1.xml", "INT-1"):
+    for guid in ("int-2", "int-2.json", "int-1.csv", "INT-1"):
         answer = await asked(world, f"transcripts/{guid}", token, method="DELETE")
         assert (answer.status, answer.body) == (204, b"")
         assert "content-length" not in answer.headers

@@ -12,7 +12,7 @@ from voxkeep.archive.rows import RECORDING_COLUMNS, recording_values
 from voxkeep.archive.rows import recording_of as recording_in
 from voxkeep.archive.transcripts import transcript_of as transcript_in
 from voxkeep.archive.transcripts import values_of
-from voxkeep.archive.units import CallId, EpochMs, TenantId, uuid7
+from voxkeep.archive.units import LATEST, CallId, EpochMs, TenantId, uuid7
 from voxkeep.vendors.eightbyeight import shapes
 from voxkeep.vendors.eightbyeight.chats import (
     NO_METADATA,
@@ -45,7 +45,7 @@ from voxkeep.vendors.eightbyeight.wire import (
 
 TENANT = TenantId(1)
 ZONES = st.sampled_from(["UTC", "America/Los_Angeles", "Asia/Kolkata", "Europe/London"])
-moments = st.integers(86_400_000, shapes.LATEST_MS - 86_400_000).map(lambda at: EpochMs(at // 1_000 * 1_000))
+moments = st.integers(86_400_000, LATEST - 86_400_000).map(lambda at: EpochMs(at // 1_000 * 1_000))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 words = texts | st.sampled_from(["", "0", "00", "7", OUTBOUND_CHANNEL, OUTBOUND_QUEUE, DIRECT_CHANNEL, DIRECT_QUEUE])
 numbers = words.map(number_or_text)

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.vendors.xima.vendor import call, record
 
-from voxkeep.archive.units import TenantId
+from voxkeep.archive.units import LATEST, TenantId
 from voxkeep.vendors.xima import shapes
 from voxkeep.vendors.xima.wire import call_of, recording_of
 
@@ -183,7 +183,7 @@ wrapping = st.sampled_from(
 well_formed = st.builds(
     record,
     key=st.text(min_size=1, max_size=40),
-    start=st.integers(0, shapes.LATEST_MS - 1),
+    start=st.integers(0, LATEST - 1),
     duration=st.just(1_000),
     skill=st.text(max_size=10),
     status=st.sampled_from(["SAVED", "PENDING", "DELETED_TIME", "new word"]),

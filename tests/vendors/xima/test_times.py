@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voxkeep.archive.query import TimeRange
+from voxkeep.archive.units import LATEST
 from voxkeep.vendors.xima.queries import check_format, time_range
-from voxkeep.vendors.xima.times import LATEST, parse
+from voxkeep.vendors.xima.times import parse
 from voxkeep.web.errors import BadRequestError
 
 ZONES = ("UTC", "America/Denver", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns")

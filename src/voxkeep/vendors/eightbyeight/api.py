@@ -41,8 +41,6 @@ CHALLENGE = [(b"www-authenticate", b'Basic realm="Voxkeep", charset="UTF-8"')]
 PLAIN_TEXT = (b"content-type", b"text/plain; charset=UTF-8")
 REFUSALS = frozenset({401, 403, 404, 409})
 """Statuses that leave a row in the audit trail."""
-ONE_TRANSCRIPT_FORMATS = ("xml", "json")
-"""Seed 003: one transcript does not come as CSV."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +89,7 @@ class EightByEightApi:
         await guarded(self._answer, self.refuse, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        target = target_of(scope["raw_path"], scope["method"])
+        target = target_of(scope["raw_path"])
         acts = self._resources[target.resource]
         if scope["method"] not in acts:
             raise MethodNotAllowedError(tuple(acts), "This method is not supported here")
@@ -151,7 +149,7 @@ def credentials(value: bytes) -> tuple[str, str]:
     return user, password
 
 
-def target_of(raw_path: bytes, method: str) -> Target:
+def target_of(raw_path: bytes) -> Target:
     """Return what a path names; one closing slash does not matter. Raises NotFoundError."""
     segments = [unquote(each) for each in raw_path.decode("utf-8", "replace").removeprefix(PREFIX).split("/")]
     if len(segments) > 1 and not segments[-1]:
@@ -164,13 +162,5 @@ def target_of(raw_path: bytes, method: str) -> Target:
         case ["files", folder, name]:
             return Target("file", (folder, name))
         case ["transcripts", guid] if guid:
-            return _transcript(guid, method)
+            return Target("transcript", (guid,))
     raise NotFoundError("There is no such resource")
-
-
-def _transcript(guid: str, method: str) -> Target:
-    """Return which transcript a path names, and as what; only reading knows formats."""
-    for form in ONE_TRANSCRIPT_FORMATS if method == "GET" else ():
-        if guid.endswith(f".{form}"):
-            return Target("transcript", (guid.removesuffix(f".{form}"),), form)
-    return Target("transcript", (guid,))

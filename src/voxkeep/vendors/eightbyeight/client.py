@@ -7,12 +7,11 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from voxkeep.archive.units import EpochMs
+from voxkeep.archive.units import LATEST, EpochMs
 from voxkeep.collect.errors import SourceUnusable
 from voxkeep.collect.http import HttpClient, checked_token
 from voxkeep.collect.source import Connection, Window
 from voxkeep.vendors.eightbyeight.options import ACCOUNT
-from voxkeep.vendors.eightbyeight.shapes import LATEST_MS
 
 BASE = "/api/recordings"
 FILES, CHATS = f"{BASE}/files.json", f"{BASE}/transcripts.json"
@@ -55,7 +54,7 @@ def dates(window: Window) -> str:
     """Return a window as `d`: UTC minutes around it and its overlap, `20070805T1315Z,20070807T1430Z`."""
     first = (window.first - OVERLAP_MS) // MINUTE_MS * MINUTE_MS
     last = -(-(window.last + OVERLAP_MS) // MINUTE_MS) * MINUTE_MS
-    return f"{_minute(max(first, 0))},{_minute(min(last, LATEST_MS - MINUTE_MS))}"
+    return f"{_minute(max(first, 0))},{_minute(min(last, LATEST - MINUTE_MS))}"
 
 
 def _minute(at: int) -> str:

@@ -28,6 +28,7 @@ import whenever
 from msgspec import Struct
 from whenever import Instant, PlainDateTime, Time
 
+from voxkeep.archive import units
 from voxkeep.web.errors import BadRequestError
 
 TIME = re.compile(
@@ -40,7 +41,7 @@ TODAY = re.compile(r"today(?:-0*(?P<days>\d{1,5})d)?", re.ASCII)
 """Five digits of days lead out of the years below from any of them; more are no date."""
 
 EARLIEST = 0
-LATEST = Instant.from_utc(2200, 1, 1).timestamp()
+LATEST = units.LATEST // 1000
 NEARBY_S = 5
 """How far a start or finish may lie from the date that is asked for, both ways (seed 003: Keep in Mind)."""
 
@@ -142,5 +143,5 @@ def _seconds(value: _Value, parameter: str, zone: str, latest: int) -> int:
     except ValueError:  # the first and the last day of the calendar have no instant in every zone
         seconds = EARLIEST - 1
     if not EARLIEST <= seconds <= latest:
-        raise BadRequestError(f"{parameter} lies outside the years 1970 to 2199", parameter)
+        raise BadRequestError(f"{parameter} reaches outside the years 1970 to 2199", parameter)
     return seconds

@@ -14,8 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from voxkeep.archive.model import Recording
-from voxkeep.archive.units import EpochMs, TenantId
-from voxkeep.vendors.eightbyeight.shapes import FILE_NAME, LATEST_MS, Bad
+from voxkeep.archive.units import LATEST, EpochMs, TenantId
+from voxkeep.vendors.eightbyeight.shapes import FILE_NAME, Bad
 from voxkeep.vendors.eightbyeight.wire import (
     DIRECT_CHANNEL,
     NO_WRAP_UP,
@@ -167,7 +167,7 @@ def time_in(name: str) -> EpochMs | None:
         found = int(datetime.strptime(match["time"], "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp() * 1000)
     except ValueError:
         return None
-    return EpochMs(found) if 0 <= found < LATEST_MS else None
+    return EpochMs(found) if 0 <= found < LATEST else None
 
 
 def _moment(text: str) -> EpochMs | None:
@@ -178,7 +178,7 @@ def _moment(text: str) -> EpochMs | None:
         found = int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
     except ValueError:
         return None
-    return EpochMs(found) if 0 <= found < LATEST_MS else None
+    return EpochMs(found) if 0 <= found < LATEST else None
 
 
 def _seconds(text: str) -> int | None:

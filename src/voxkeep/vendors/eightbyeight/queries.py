@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote
 
 from msgspec import Struct
 
-from voxkeep.archive.query import AnyOf, Question, Term, TimeRange
+from voxkeep.archive.query import SHOWN_END, AnyOf, Question, Term, TimeRange
 from voxkeep.archive.query import Scope as Part
 from voxkeep.archive.units import EpochMs
 from voxkeep.vendors.eightbyeight.dates import Interval, around, interval, iso_utc, moment, zone_of
@@ -28,8 +28,6 @@ D, ZONE, N, START, FINISH = "d", "tz", "n", "start-date", "finish-date"
 META_NAME, META_VALUE = "metaData_fieldName", "metaData_fieldValue"
 RESERVED = frozenset({D, ZONE, N, START, FINISH, META_NAME, META_VALUE})
 NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
-SHOWN_FINISH = "started_at / 1000 + duration_ms / 1000"
-"""The end that is shown, in seconds: shown start and shown duration, each rounded down (design, 8x8 vocabulary)."""
 MOST_IGNORED_LETTERS = 1_000
 
 Terms = Mapping[str, Callable[[str], tuple[Term, ...]]]
@@ -61,7 +59,7 @@ class Wanted(NamedTuple):
         ended = None
         if self.finished is not None:
             first, last = self.finished.first, self.finished.end - 1
-            conditions += (AnyOf((Term(SHOWN_FINISH, first, last),)),)
+            conditions += (AnyOf((Term(SHOWN_END, first, last),)),)
             # the parts of a second that are not shown are less than two together
             ended = TimeRange(EpochMs(first * 1000), EpochMs((last + 2) * 1000))
         started = None
@@ -83,8 +81,10 @@ class Wanted(NamedTuple):
 
 
 def ignored_header(names: Sequence[str]) -> list[Header]:
-    """Return the header that names variables which mean nothing here, percent-encoded."""
-    told = ", ".join(quote(name, safe="") for name in names)[:MOST_IGNORED_LETTERS]
+    """Return the header that names variables which mean nothing here, percent-encoded; dots where there are more."""
+    told = ", ".join(quote(name, safe="") for name in names)
+    if len(told) > MOST_IGNORED_LETTERS:
+        told = f"{told[: MOST_IGNORED_LETTERS - 3]}..."
     return [(b"x-voxkeep-ignored", told.encode("ascii"))] if names else []
 
 

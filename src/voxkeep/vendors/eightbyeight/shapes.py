@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from voxkeep.archive.units import EpochMs
+from voxkeep.archive.units import LATEST, EpochMs
 from voxkeep.vendors.eightbyeight.chats import NO_METADATA, Chat, ChatMessage, MetaDatas, MetaDatum
 from voxkeep.vendors.eightbyeight.wire import (
     NO_WRAP_UP,
@@ -42,8 +42,6 @@ FILE_NAME = re.compile(r"S\d{8}/R(?P<time>\d{14})\d{0,50}\.wav", re.ASCII)
 """What a file may be called: it becomes a path at the vendor (reference 2.1, oddity 3)."""
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 DURATION = re.compile(r"(?P<seconds>\d{1,9})(\.\d*)?", re.ASCII)
-LATEST_MS = 7_258_118_400_000
-"""2200-01-01: times outside 1970 to 2199 are absurd."""
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
 MILLISECOND = timedelta(milliseconds=1)
 DEEPEST = 6
@@ -284,7 +282,7 @@ def moment(text: str, name: str) -> EpochMs:
         found = (datetime.fromisoformat(text) - EPOCH) // MILLISECOND
     except ValueError as error:
         raise ValueError(f"{name} is not a date that exists") from error
-    if not 0 <= found < LATEST_MS:
+    if not 0 <= found < LATEST:
         raise ValueError(f"{name} lies outside the years 1970 to 2199")
     return EpochMs(found)
 

@@ -12,7 +12,7 @@ from voxkeep.archive.units import now_ms
 from voxkeep.vendors.eightbyeight import chats
 from voxkeep.vendors.eightbyeight.pages import Pager, Query
 from voxkeep.vendors.eightbyeight.queries import ZONE, Wanted, ignored_header, variables, wanted, zone_in
-from voxkeep.vendors.eightbyeight.render import CHAT, FORMATS, TranscriptWriter
+from voxkeep.vendors.eightbyeight.render import CHAT, DEFAULT_FORMAT, FORMATS, TranscriptWriter
 from voxkeep.vendors.eightbyeight.request import Request, dropped_header
 from voxkeep.vendors.eightbyeight.wire import Shown, shown_in
 from voxkeep.web.errors import ConflictError, NotFoundError
@@ -20,6 +20,8 @@ from voxkeep.web.headers import Header
 from voxkeep.web.lists import send_pieces
 
 NO_TRANSCRIPT = "There is no such transcript"
+FORMATS_OF_ONE = ("xml", "json")
+"""Seed 003: one transcript does not come as CSV."""
 
 
 class TranscriptRoutes:
@@ -55,12 +57,12 @@ class TranscriptRoutes:
         request.visible(Permission.TRANSCRIPTS_READ)
         given = variables(request.query)
         shown = shown_in(zone_in(given, request.tenant.zone))
-        transcript = await self._find(request, Permission.TRANSCRIPTS_READ)
+        transcript, form = await self._find(request, Permission.TRANSCRIPTS_READ)
         if transcript is None:
             raise NotFoundError(NO_TRANSCRIPT)
         await self._access.audit.record(request.entry(Action.READ_TRANSCRIPT, transcript.vendor_key))
-        writer = TranscriptWriter(request.form, chats.chat_of(transcript, shown))
-        headers = _headers(request.form, [name for name in given if name != ZONE], writer)
+        writer = TranscriptWriter(form, chats.chat_of(transcript, shown))
+        headers = _headers(form, [name for name in given if name != ZONE], writer)
         await send_pieces(request.send, self._pieces(transcript, writer, shown), headers, receive=request.receive)
         request.log_dropped(writer.escaper.dropped)
 
@@ -74,7 +76,7 @@ class TranscriptRoutes:
 
     async def delete(self, request: Request) -> None:
         """DELETE of a transcript: its messages go, it stands; 204 when there is none (seed 003)."""
-        transcript = await self._find(request, Permission.TRANSCRIPTS_REMOVE)
+        transcript, _ = await self._find(request, Permission.TRANSCRIPTS_REMOVE)
         if transcript is None:
             await request.answer(204)
             return
@@ -87,12 +89,25 @@ class TranscriptRoutes:
             raise ConflictError(str(error)) from None
         await request.answer(200)
 
-    async def _find(self, request: Request, permission: Permission) -> Transcript | None:
+    async def _find(self, request: Request, permission: Permission) -> tuple[Transcript | None, str]:
+        """Return the chat that the path names, and the format that its suffix asks for.
+
+        A GUID may end like a suffix: what is named exactly comes first. Raises ForbiddenError.
+        """
         request.visible(permission)
-        transcript = await self._archive.transcript(request.tenant.id, request.parts[0])
-        if transcript is not None:
-            request.check_visible(permission, transcript.agent_names, transcript.skill)
-        return transcript
+        (name,) = request.parts
+        for guid, form in ((name, DEFAULT_FORMAT), *_without_suffix(name)):
+            transcript = await self._archive.transcript(request.tenant.id, guid)
+            if transcript is not None:
+                request.check_visible(permission, transcript.agent_names, transcript.skill)
+                return transcript, form
+        return None, DEFAULT_FORMAT
+
+
+def _without_suffix(name: str) -> Iterator[tuple[str, str]]:
+    for form in FORMATS_OF_ONE:
+        if name.endswith(f".{form}"):
+            yield name.removesuffix(f".{form}"), form
 
 
 def _headers(form: str, ignored: Sequence[str], writer: TranscriptWriter) -> Iterator[Header]:

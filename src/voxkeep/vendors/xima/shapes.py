@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from voxkeep.archive.units import LATEST
 from voxkeep.vendors.xima.wire import XimaCall, XimaRecording
 
 S = TypeVar("S", bound=Struct)
@@ -26,8 +27,6 @@ DEEPEST = 3
 SAYS_MORE = {"last": False, "hasMore": True, "hasNext": True, "truncated": True}
 """A wrapper's words for "this is only a part"."""
 TOTALS = ("total", "totalElements", "totalCount", "totalRecords")
-LATEST_MS = 7_258_118_400_000
-"""2200-01-01: times outside 1970 to 2199 are absurd."""
 LARGEST_INT = 2**63 - 1
 RECORDING_FIELDS = frozenset(XimaRecording.__struct_fields__)
 CALL_FIELDS = frozenset(XimaCall.__struct_fields__) - set(WRAPPERS)
@@ -158,9 +157,9 @@ def _check(record: Struct) -> None:
         value = getattr(record, name)
         if not isinstance(value, int):
             continue
-        if name in TIMES and not 0 <= value < LATEST_MS:
+        if name in TIMES and not 0 <= value < LATEST:
             raise ValueError(f"{name} lies outside the years 1970 to 2199")
-        if not -LARGEST_INT <= value <= LARGEST_INT or (name == "duration" and not 0 <= value < LATEST_MS):
+        if not -LARGEST_INT <= value <= LARGEST_INT or (name == "duration" and not 0 <= value < LATEST):
             raise ValueError(f"{name} is absurd")
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from whenever import PlainDateTime
 
-from voxkeep.archive.units import EpochMs
+from voxkeep.archive.units import LATEST, EpochMs
 from voxkeep.web.errors import BadRequestError
 
 TIME = re.compile(
@@ -26,7 +26,6 @@ TIME = re.compile(
     re.ASCII,
 )
 EARLIEST = EpochMs(0)
-LATEST = EpochMs(int(datetime(2200, 1, 1, tzinfo=UTC).timestamp() * 1000))
 NANOS_PER_MS = 1_000_000
 
 
