@@ -428,6 +428,31 @@ async def test_the_options_of_8x8_are_listed_without_secrets(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
+    "changes", [{"account": "theirs"}, {"url": "https://vcc-eu4.8x8.com"}, {"account": "acme", **OVER_FTPS}]
+)
+async def test_a_tenant_takes_from_one_8x8_account_whatever_its_sources(ask: Ask, changes: dict[str, str]) -> None:
+    url = "https://vcc-na2.8x8.com"
+    assert (await ask(*eight_words(url))).exit_code == 0
+    options = {name: value for name, value in changes.items() if name != "url"}
+    words = eight_words(changes.get("url", url), **options)
+    words[1] = "second"
+    added = await ask(*words)
+    same = "audio" in changes
+    assert (added.exit_code, "another account of 8x8" in added.stderr) == ((0, False) if same else (2, True))
+    assert len(json.loads((await ask("list", "--json")).stdout)) == 1 + same
+    words = eight_words(changes.get("url", url), **options, tenant="of-its-own")
+    words[1] = "third"
+    assert (await ask(*words)).exit_code == 0
+
+
+async def test_a_tenant_may_take_from_two_accounts_of_a_vendor_whose_keys_are_unique(ask: Ask) -> None:
+    for name in ("one", "two"):
+        words = add_words(f"https://{name}.xima.cloud")
+        words[1] = name
+        assert (await ask(*words)).exit_code == 0
+
+
+@pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"audio": None}, "--audio"),

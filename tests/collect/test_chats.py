@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +16,11 @@ from tests.vendors.eightbyeight.vendor import (
     NOON,
     PASSWORD,
     TOKEN,
+    Tree,
     Vendor,
     chat,
     ftps_server,
+    index,
     message,
     name_at,
     row,
@@ -26,12 +30,13 @@ from tests.vendors.eightbyeight.vendor import (
 
 from voxkeep.archive import Archive
 from voxkeep.archive.model import State, Tenant, Transcript
-from voxkeep.archive.units import HOUR_MS, DurationMs, EpochMs, TenantId, TranscriptId, uuid7
+from voxkeep.archive.units import DAY_MS, HOUR_MS, DurationMs, EpochMs, TenantId, TranscriptId, uuid7
 from voxkeep.collect import Order, SourceConfig, SourceReport, Sources, collect
 from voxkeep.collect.errors import Gone
 from voxkeep.collect.source import Connection, Listed, Ready
 from voxkeep.collect.store import Ledger
 from voxkeep.database import DatabaseError
+from voxkeep.vendors.eightbyeight import reconcile
 from voxkeep.vendors.eightbyeight.source import EightByEightSource
 from voxkeep.vendors.xima.source import XimaSource
 
@@ -45,17 +50,21 @@ class Rig:
         self.tenant = tenant
         self.sources = Sources(archive.database)
 
-    async def run_somehow(self) -> SourceReport:
+    async def run_somehow(self, since: int = NOON - HOUR_MS, until: int | None = NOON + 2 * HOUR_MS) -> SourceReport:
         (config,) = await self.sources.named(["nightly"])
         order = Order(
             config=config,
             factory=EightByEightSource,
             secret=lambda: TOKEN,
             other_secret=lambda: PASSWORD,
-            since=EpochMs(NOON - HOUR_MS),
-            until=EpochMs(NOON + 2 * HOUR_MS),
+            since=EpochMs(since),
+            until=None if until is None else EpochMs(until),
         )
         return (await collect(self.archive, [order])).sources[0]
+
+    async def watermark(self) -> int | None:
+        (config,) = await self.sources.named(["nightly"])
+        return config.watermark
 
     async def run(self) -> SourceReport:
         report = await self.run_somehow()
@@ -225,6 +234,69 @@ async def test_a_token_renewed_between_lists_and_chats_refuses_and_the_next_run_
     assert rig.vendor.count(FILES) > 1
 
 
+async def test_a_tenant_that_never_had_chats_is_collected_without_them_and_that_is_told(rig: Rig) -> None:
+    rig.vendor.files = [row()]
+    rig.vendor.always[CHATS] = status(404)
+    for new in (1, 0):
+        report = await rig.run()
+        assert (report.exit, report.new, report.chats_not_listed) == (0, new, "")
+        assert list(report.notes) == ["without chat transcripts: HTTP 404: not found"]
+
+
+@pytest.mark.parametrize("code", [403, 404])
+async def test_where_there_were_chats_a_run_without_their_list_is_incomplete_and_gives_none_up(
+    rig: Rig, code: int
+) -> None:
+    rig.vendor.always["g-1"] = status(400)
+    assert (await rig.run()).failed == 1
+    rig.vendor.files = [row()]
+    rig.vendor.always[CHATS] = status(code)
+    # wide enough for what is not listed to be given up
+    span = {"since": NOON - 3 * DAY_MS, "until": NOON + 3 * DAY_MS}
+    report = await rig.run_somehow(**span)
+    assert (report.exit, report.new, report.gone, report.refused) == (1, 1, 0, False)
+    assert f"HTTP {code}" in report.chats_not_listed
+    rig.vendor.always.clear()
+    report = await rig.run_somehow(**span)
+    assert (report.exit, report.new, report.held, report.chats_not_listed) == (0, 1, 3, "")
+
+
+async def test_who_may_not_list_chats_is_told_so_from_the_first_run_on(rig: Rig) -> None:
+    rig.vendor.files = [row()]
+    rig.vendor.always[CHATS] = status(403)
+    report = await rig.run()
+    assert (report.exit, report.new, "HTTP 403" in report.chats_not_listed) == (1, 1, True)
+
+
+async def test_the_watermark_stays_before_chats_that_were_not_listed(rig: Rig) -> None:
+    rig.vendor.always[CHATS] = status(403)
+    await rig.run_somehow(NOON - DAY_MS, None)
+    assert await rig.watermark() is None
+    rig.vendor.always.clear()
+    report = await rig.run_somehow(NOON - DAY_MS, None)
+    assert (report.new, await rig.watermark() is None) == (3, False)
+
+
+async def test_a_chat_under_way_is_kept_once_it_is_over_with_all_its_messages(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = NOON + 10 * 60_000
+    monkeypatch.setattr(reconcile, "now_ms", lambda: EpochMs(now))
+    rig.vendor.files = [row()]
+    report = await rig.run()
+    assert (report.exit, report.new, report.pending) == (0, 0, 4)
+    assert report.reasons == {"so new that 8x8 may still add to it": 4}
+    rig.vendor.messages["g-1"] = [message(), message(NOON + 5_000, originalMessage="Bye")]
+    rig.vendor.files = [row(caseID=77)]
+    now += 2 * HOUR_MS
+    report = await rig.run()
+    assert (report.exit, report.new, report.pending) == (0, 4, 0)
+    assert await rig.texts("g-1") == ["Hi How r u", "Bye"]
+    kept = await rig.archive.by_key(rig.tenant, "8x8", name_at(NOON))
+    assert kept is not None
+    assert "77" in repr(kept)
+
+
 async def test_a_vendor_without_chats_says_so() -> None:
     async def slot() -> None:
         return None
@@ -239,20 +311,39 @@ async def test_a_vendor_without_chats_says_so() -> None:
     await source.close()
 
 
-async def test_what_lies_in_the_tree_alone_is_kept_as_long_as_its_audio(
-    archive: Archive, vendor: Vendor, tmp_path: Any
-) -> None:
+@asynccontextmanager
+async def rig_with_tree(archive: Archive, vendor: Vendor, folder: Path) -> AsyncIterator[tuple[Rig, Tree]]:
     archive.settings = replace(archive.settings, collect=QUICK)
     tenant = await archive.tenants.add(Tenant(id=TenantId(0), name="acme"))
     rig = Rig(archive, vendor, tenant.id)
-    pair = certificate(tmp_path)
-    with ftps_server(tmp_path / "tree", pair) as tree:
+    pair = certificate(folder)
+    with ftps_server(folder / "tree", pair) as tree:
         options = {"audio": "ftps", "ftps_host": "localhost", "ftps_port": str(tree.port), "ftps_ca": str(pair.cert)}
-        await rig.sources.add(
-            SourceConfig(
-                name="nightly", vendor="8x8", url=vendor.url, tenant=tenant.id, options=options, pace_seconds=0.0
-            )
+        config = SourceConfig(
+            name="nightly", vendor="8x8", url=vendor.url, tenant=tenant.id, options=options, pace_seconds=0.0
         )
+        await rig.sources.add(config)
+        yield rig, tree
+
+
+async def test_a_row_that_cannot_be_read_is_not_missing_where_the_tree_has_its_recording(
+    archive: Archive, vendor: Vendor, tmp_path: Path
+) -> None:
+    vendor.chats, vendor.files = [], [row(duration="long")]
+    async with rig_with_tree(archive, vendor, tmp_path) as (rig, tree):
+        tree.put(name_at(NOON), tone(1_000))
+        tree.put_index("S20231114", index())
+        first, second = await rig.run(), await rig.run()
+    assert (first.exit, first.listed, first.new, first.rejected, len(first.quarantined)) == (0, 1, 1, 0, 1)
+    assert any("could not be understood" in note for note in first.notes)
+    assert (second.exit, second.held, second.rejected, second.quarantined) == (0, 1, 0, [])
+    assert await Ledger(archive.database, "nightly").between(EpochMs(NOON - 1_000), EpochMs(NOON + 1_000)) != {}
+
+
+async def test_what_lies_in_the_tree_alone_is_kept_as_long_as_its_audio(
+    archive: Archive, vendor: Vendor, tmp_path: Path
+) -> None:
+    async with rig_with_tree(archive, vendor, tmp_path) as (rig, tree):
         vendor.chats, vendor.files = [], [row(), row(NOON + 9_000, 9)]
         name = name_at(NOON + 5_000, 2)
         tree.put(name_at(NOON), tone(1_000))
@@ -262,7 +353,7 @@ async def test_what_lies_in_the_tree_alone_is_kept_as_long_as_its_audio(
     assert (report.exit, report.listed, report.new, report.gone) == (0, 3, 2, 1)
     assert report.missing[0].reason == "listed, but its audio is not there (550)"
     assert "S20231114: 1 recording with a wav file that neither the API nor the index lists" in report.notes
-    kept = await archive.by_key(tenant.id, "8x8", name)
+    kept = await archive.by_key(rig.tenant, "8x8", name)
     assert kept is not None
     assert kept.audio is not None
     assert (kept.duration_ms, kept.ended_at, kept.audio.health) == (2_345, NOON + 5_000 + 2_345, 0)

@@ -35,6 +35,7 @@ def test_what_is_held_is_counted_and_what_is_missing_is_told_with_its_reason() -
         ([Ending.FAILED], {}, 1),
         ([Ending.REJECTED], {}, 1),
         ([], {"stopped": "no space"}, 1),
+        ([], {"chats_not_listed": "HTTP 403"}, 1),
         ([], {"stopped": "no secret", "unusable": True}, 2),
         ([Ending.FAILED], {"stopped": "HTTP 401", "refused": True}, 3),
     ],
@@ -80,6 +81,7 @@ def test_a_person_sees_counts_and_reasons() -> None:
     made.ended("b", NOON, Ending.FAILED, "HTTP 500")
     made.not_listed_span(Window(NOON, NOON), "no answer in time")
     made.note("odd")
+    made.chats_not_listed = "HTTP 404"
     made.stopped = "no space is left"
     made.quarantined.append("acme-1.rejected")
     console = Console(width=200)
@@ -89,6 +91,7 @@ def test_a_person_sees_counts_and_reasons() -> None:
     told = lines(made)
     assert told[0] == "acme: stopped: no space is left"
     assert "acme: 2 failed: HTTP 500" in told
+    assert "acme: chats were not listed: HTTP 404" in told
     assert told[-1] == "acme: kept for inspection: quarantine/acme-1.rejected"
 
 

@@ -146,6 +146,28 @@ async def test_only_open_items_that_were_not_seen_become_gone(archive: Archive) 
     assert await ledger.counts() == {"failed": 1, "gone": 1, "held": 1}
 
 
+async def test_chats_can_be_left_as_they_are(archive: Archive) -> None:
+    ledger = Ledger(archive.database, "acme")
+    await ledger.note([item("open", 10)])
+    assert not await ledger.has_chats()
+    await ledger.note([item("transcript g", 10)])
+    assert await ledger.has_chats()
+    assert not await Ledger(archive.database, "other").has_chats()
+    span = EpochMs(5), EpochMs(50), EpochMs(2**50)
+    assert await ledger.unlisted(*span, "why", but_chats=True) == [("open", 10)]
+    assert await ledger.unlisted(*span, "why") == [("transcript g", 10)]
+
+
+async def test_a_rejected_record_takes_no_known_start_away(archive: Archive) -> None:
+    ledger = Ledger(archive.database, "acme")
+    await ledger.note([item("k", 10)])
+    await ledger.note([item("k", 0, ItemState.REJECTED), item("new", 0, ItemState.REJECTED)])
+    found = await ledger.between(EpochMs(10), EpochMs(10))
+    assert [(each.key, each.state) for each in found.values()] == [("k", ItemState.REJECTED)]
+    await ledger.note([item("k", 11, ItemState.HELD), item("new", 12, ItemState.HELD)])
+    assert set(await ledger.between(EpochMs(11), EpochMs(12))) == {"k", "new"}
+
+
 async def test_a_run_without_an_end_was_killed(archive: Archive) -> None:
     runs = Runs(archive.database, "acme")
     first = await runs.begin(EpochMs(1))

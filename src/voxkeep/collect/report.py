@@ -69,6 +69,8 @@ class SourceReport(Struct, kw_only=True):
     """Start of the oldest recording that a later run goes back for; "" when there is none."""
     stopped: str = ""
     """Why the run ended early; "" when it did not."""
+    chats_not_listed: str = ""
+    """Why chats are missing that there are, or may be; "" when they were listed, or there never were any."""
     refused: bool = False
     unusable: bool = False
     reasons: dict[str, int] = field(default_factory=dict)
@@ -106,7 +108,7 @@ class SourceReport(Struct, kw_only=True):
             self.exit = REFUSED
         elif self.unusable:
             self.exit = USAGE
-        elif self.failed or self.rejected or self.not_listed or self.stopped:
+        elif self.failed or self.rejected or self.not_listed or self.chats_not_listed or self.stopped:
             self.exit = INCOMPLETE
         else:
             self.exit = CLEAN
@@ -152,6 +154,7 @@ def lines(report: SourceReport) -> list[str]:
     """Return what a person should know of a source beyond its counts."""
     told = [f"{report.source}: stopped: {report.stopped}"] if report.stopped else []
     told += [f"{report.source}: not listed {each.first} to {each.last}: {each.reason}" for each in report.not_listed]
+    told += [f"{report.source}: chats were not listed: {report.chats_not_listed}"] if report.chats_not_listed else []
     endings = Counter((missing.state.value, missing.reason) for missing in report.missing)
     told += [f"{report.source}: {count:,} {state}: {reason}" for (state, reason), count in endings.most_common()]
     told += [f"{report.source}: {count:,} times: {text}" for text, count in report.notes.items()]

@@ -13,6 +13,8 @@ from msgspec import Struct
 from voxkeep.archive.model import Call, Message, Recording, Transcript
 from voxkeep.archive.units import EpochMs, TenantId
 
+CHAT = "transcript "
+"""What the key of a chat begins with."""
 Slot = Callable[[], Awaitable[None]]
 """Waits until the next request may be sent. Awaited right before each, whatever it asks for."""
 
@@ -67,7 +69,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """Its identity among all that the vendor lists: a chat's never meets a recording's."""
         key = self.item.vendor_key
-        return f"transcript {key}" if isinstance(self.item, Transcript) else key
+        return CHAT + key if isinstance(self.item, Transcript) else key
 
     @property
     def started_at(self) -> EpochMs:
@@ -103,6 +105,14 @@ class Rejected(Struct, frozen=True):
     """It tells of something beside the recordings (a call): no recording is missing for it."""
 
 
+class NoChats(Struct, frozen=True):
+    """Chats could not be listed, and are not asked for in this run any more."""
+
+    reason: str
+    refused: bool
+    """Whether there are chats that we may not see; else there may just be none."""
+
+
 class Listing(Struct, frozen=True):
     """What the vendor lists for a window, in any order."""
 
@@ -110,6 +120,7 @@ class Listing(Struct, frozen=True):
     rejected: list[Rejected] = []
     notes: list[str] = []
     """What a reader of the report should know: an answer that was done without."""
+    no_chats: NoChats | None = None
 
 
 class CheckReport(Struct, frozen=True):

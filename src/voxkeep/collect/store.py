@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from voxkeep.archive.units import EpochMs, TenantId, now_ms
 from voxkeep.collect.errors import SourceExists, UnknownSource
-from voxkeep.collect.source import Window
+from voxkeep.collect.source import CHAT, Window
 from voxkeep.database import Database, Row, Transaction, Value
 
 
@@ -146,11 +146,14 @@ INSERT INTO collect_items (
     source, vendor_key, started_at, state, attempts, last_error, evidence, call_known, first_seen, last_seen
 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
 ON CONFLICT (source, vendor_key) DO UPDATE SET
-    started_at = excluded.started_at, state = excluded.state, attempts = collect_items.attempts + excluded.attempts,
+    started_at = CASE excluded.state WHEN 'rejected' THEN collect_items.started_at ELSE excluded.started_at END,
+    state = excluded.state, attempts = collect_items.attempts + excluded.attempts,
     last_error = excluded.last_error, evidence = excluded.evidence, call_known = excluded.call_known,
     last_seen = excluded.last_seen
 """
+"""A record that was rejected tells no start: one that was known stays."""
 OPEN_STATES = "state IN ('discovered', 'pending', 'failed')"
+IS_CHAT = f"vendor_key LIKE '{CHAT}%'"
 
 
 class Ledger:
@@ -200,13 +203,24 @@ class Ledger:
         )
         return rows[0][0] if rows else ""
 
-    async def unlisted(self, first: EpochMs, last: EpochMs, since: EpochMs, reason: str) -> list[tuple[str, EpochMs]]:
-        """Turn the open items of a span that were not listed since `since` into gone ones; returns key and start."""
+    async def has_chats(self) -> bool:
+        """Tell whether this source has ever listed a chat."""
+        sql = f"SELECT 1 FROM collect_items WHERE source = $1 AND {IS_CHAT} LIMIT 1"  # noqa: S608 -- ours
+        return bool(await self._database.read(sql, self._source))
+
+    async def unlisted(
+        self, first: EpochMs, last: EpochMs, since: EpochMs, reason: str, *, but_chats: bool = False
+    ) -> list[tuple[str, EpochMs]]:
+        """Turn the open items of a span that were not listed since `since` into gone ones; returns key and start.
+
+        `but_chats` leaves chats as they are.
+        """
+        which = f"{OPEN_STATES} AND NOT {IS_CHAT}" if but_chats else OPEN_STATES
 
         async def work(transaction: Transaction) -> list[Row]:
             return await transaction.rows(
                 "UPDATE collect_items SET state = 'gone', last_error = $5 WHERE source = $1 "  # noqa: S608 -- ours
-                f"AND started_at BETWEEN $2 AND $3 AND last_seen < $4 AND {OPEN_STATES} "
+                f"AND started_at BETWEEN $2 AND $3 AND last_seen < $4 AND {which} "
                 "RETURNING vendor_key, started_at",
                 self._source,
                 first,

@@ -40,6 +40,18 @@ def test_a_line_says_what_the_api_would() -> None:
     )  # fmt: skip
 
 
+def test_a_whole_index_is_its_lines_by_name_what_is_odd_and_what_stopped_it() -> None:
+    body = index(line(), line(AGENT_NAME="second"), line(FILENAME="x.wav"), line(NOON + 5_000, 2))
+    read = indexfile.read(body, FOLDER)
+    assert (list(read.lines), len(read.bad), read.is_utf8, read.broken) == (
+        [name_at(NOON), name_at(NOON + 5_000, 2)], 1, True, "",
+    )  # fmt: skip
+    assert read.lines[name_at(NOON)].file.agentID == "bill"
+    broken = indexfile.read(body + b"x" * 200_000, FOLDER)
+    assert (broken.lines, "not CSV" in broken.broken) == (read.lines, True)
+    assert not indexfile.read(index(line(AGENT_NAME="J\xf6rg")).decode().encode("latin-1"), FOLDER).is_utf8
+
+
 def test_of_an_outbound_call_the_customer_is_the_called_one() -> None:
     found = one(CALL_TYPE="Outbound", CUSTOMER_NUMBER="", CALLED_NUMBER="4155559999", PHONE_CHANNEL="")
     kept = recording(found, TENANT)

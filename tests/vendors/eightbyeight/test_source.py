@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,10 @@ from voxkeep.archive.units import DAY_MS, HOUR_MS, LATEST, EpochMs, TenantId, no
 from voxkeep.audio.errors import UnreadableAudio
 from voxkeep.collect import errors
 from voxkeep.collect.source import Connection, Listed, Listing, Pending, Ready, Window
-from voxkeep.vendors.eightbyeight import client, source
+from voxkeep.vendors.eightbyeight import client, indexfile, source
 from voxkeep.vendors.eightbyeight.source import EightByEightSource
 
+MINUTE_MS = 60_000
 WINDOW = Window(EpochMs(NOON), EpochMs(NOON + HOUR_MS))
 NAME = name_at(NOON)
 FOLDER = NAME.partition("/")[0]
@@ -103,6 +105,10 @@ def of(listing: Listing, key: str) -> Listed:
     return found
 
 
+async def passing(_: object) -> None:
+    return None
+
+
 async def audio_of(made: EightByEightSource, listed: Listed) -> bytes:
     async with made.fetch(listed) as download:
         body = b"".join([block async for block in download.blocks])
@@ -138,7 +144,7 @@ async def test_a_chat_becomes_what_will_be_kept_under_a_key_that_no_file_has(
         _ = listed.recording
 
 
-@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 120])
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 98, 99, 100, 120])
 async def test_pages_are_asked_for_until_one_is_short(http: EightByEightSource, vendor: Vendor, count: int) -> None:
     vendor.files = [row(NOON + n * 1_000, n) for n in range(count)]
     vendor.chats = [chat(f"g-{n}", NOON + n * 1_000) for n in range(count)]
@@ -146,7 +152,7 @@ async def test_pages_are_asked_for_until_one_is_short(http: EightByEightSource, 
     assert len(listing.listed) == len(set(keys(listing))) == 2 * count
     for what in (FILES, CHATS):
         asked = [offset for each, _, offset in vendor.pages if each == what]
-        assert asked == [1 + 50 * n for n in range(count // 50 + 1)]
+        assert asked == [1 + 49 * n for n in range(1 + max(count - 1, 0) // 49)]
 
 
 @pytest.mark.parametrize("count", [49, 50, 51, 120, 199])
@@ -157,6 +163,73 @@ async def test_a_server_that_repeats_rows_between_pages_loses_and_doubles_none(
     vendor.repeats = 1
     listing = await http.listing(WINDOW)
     assert keys(listing) == [each["filename"] for each in vendor.files]
+
+
+@pytest.mark.parametrize("gone", [0, 20, 49, 50, 119])
+async def test_a_row_that_vanishes_between_two_pages_takes_no_other_along(
+    http: EightByEightSource, vendor: Vendor, gone: int
+) -> None:
+    vendor.files = [row(NOON + n * 1_000, n) for n in range(120)]
+    vendor.chats = [chat(f"g-{n}", NOON + n * 1_000) for n in range(120)]
+    expected = [each["filename"] for each in vendor.files] + [f"transcript g-{n}" for n in range(120)]
+
+    async def remove(_: object) -> None:
+        del vendor.files[gone]
+
+    async def remove_chat(_: object) -> None:
+        del vendor.chats[gone]
+
+    vendor.faults[FILES].extend([passing, remove])
+    vendor.faults[CHATS].extend([passing, passing, remove_chat])
+    listed = keys(await http.listing(WINDOW))
+    assert len(listed) == len(set(listed))
+    # of what is gone, only what lies behind the page asked for may be missing
+    assert set(expected) - set(listed) <= {expected[gone], expected[120 + gone]}
+
+
+@given(st.integers(1, 160), st.lists(st.lists(st.integers(0, 159), max_size=3), max_size=8))
+async def test_whatever_vanishes_while_paging_every_row_that_stays_is_listed(
+    count: int, removals: list[list[int]]
+) -> None:
+    async with Vendor(*(row(NOON + n * 1_000, n) for n in range(count))) as vendor:
+
+        def removing(places: list[int]) -> Any:
+            async def remove(_: object) -> None:
+                for place in places:
+                    del vendor.files[place : place + 1]
+
+            return remove
+
+        vendor.faults[FILES].extend(removing(places) for places in removals)
+        made = source_of(vendor)
+        try:
+            listed = keys(await made.listing(WINDOW))
+        except errors.TooMuch:
+            # told as not listed, and asked for in halves
+            assert sum(map(bool, removals)) >= source.MOST_BEGINNINGS
+        else:
+            assert {each["filename"] for each in vendor.files} <= set(listed)
+            assert len(listed) == len(set(listed))
+        await made.close()
+
+
+async def test_a_list_that_never_stands_still_is_asked_for_in_halves(http: EightByEightSource, vendor: Vendor) -> None:
+    vendor.files = [row(NOON + n * 1_000, n) for n in range(120)]
+
+    async def remove(_: object) -> None:
+        del vendor.files[0]
+
+    vendor.always[FILES] = remove
+    with pytest.raises(errors.TooMuch, match="rows vanish"):
+        await http.listing(WINDOW)
+    assert [offset for _, _, offset in vendor.pages] == [1, 50] * source.MOST_BEGINNINGS
+
+
+async def test_a_page_may_end_with_a_row_that_cannot_be_read(http: EightByEightSource, vendor: Vendor) -> None:
+    vendor.files = [row(NOON + n * 1_000, n) for n in range(120)]
+    vendor.files[49] = row(NOON + 49_000, 49, duration="long")
+    listing = await http.listing(WINDOW)
+    assert (len(listing.listed), len(listing.rejected), len(vendor.pages)) == (119, 1, 4)
 
 
 async def test_rows_that_come_twice_are_taken_once(http: EightByEightSource, vendor: Vendor) -> None:
@@ -229,13 +302,21 @@ async def test_a_record_that_cannot_be_understood_is_told_once_and_the_others_ar
     assert not any(each.beside for each in listing.rejected)
 
 
-async def test_a_tenant_without_chats_is_collected_without_them_and_that_is_told(
-    http: EightByEightSource, vendor: Vendor
+@pytest.mark.parametrize(("code", "refused"), [(404, False), (403, True)])
+async def test_where_chats_cannot_be_listed_files_are_and_chats_are_not_asked_for_again(
+    http: EightByEightSource,
+    vendor: Vendor,
+    code: int,
+    refused: bool,  # noqa: FBT001 -- a case
 ) -> None:
-    vendor.always[CHATS] = status(404)
-    listing = await http.listing(WINDOW)
-    assert len(listing.listed) == 2
-    assert listing.notes == ["without chat transcripts: HTTP 404: not found"]
+    vendor.always[CHATS] = status(code)
+    for _ in range(2):
+        listing = await http.listing(WINDOW)
+        assert (len(listing.listed), listing.notes) == (2, [])
+        assert listing.no_chats is not None
+        assert listing.no_chats.refused is refused
+        assert f"HTTP {code}" in listing.no_chats.reason
+    assert vendor.count(CHATS) == 1
 
 
 @pytest.mark.parametrize("what", [FILES, CHATS])
@@ -244,7 +325,6 @@ async def test_a_tenant_without_chats_is_collected_without_them_and_that_is_told
     [
         (status(400), errors.BadAnswer),
         (status(401), errors.Refused),
-        (status(403), errors.Forbidden),
         (status(429), errors.TooFast),
         (status(500), errors.Faltering),
         (status(503, Retry_After="7"), errors.ComeBackLater),
@@ -263,6 +343,37 @@ async def test_a_failed_list_is_told_by_its_kind(vendor: Vendor, what: str, faul
     assert type(caught.value) is kind
     assert f"GET /api/recordings/{what}.json" in str(caught.value)
     await made.close()
+
+
+async def test_who_may_not_list_files_is_refused(http: EightByEightSource, vendor: Vendor) -> None:
+    vendor.faults[FILES].append(status(403))
+    with pytest.raises(errors.Forbidden):
+        await http.listing(WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("began_ago", "seconds", "is_new"),
+    [
+        (30 * MINUTE_MS, 1, True),
+        (3 * HOUR_MS, 2 * 3_600 + 900, True),
+        (3 * HOUR_MS, 3 * 3_600 + 60, True),
+        (2 * HOUR_MS, 600, False),
+        # no call lasts until next year
+        (3 * HOUR_MS, 31_536_000, False),
+    ],
+)
+async def test_what_ended_within_the_last_hour_is_left_for_the_next_run(
+    http: EightByEightSource,
+    vendor: Vendor,
+    began_ago: int,
+    seconds: int,
+    is_new: bool,  # noqa: FBT001 -- a case
+) -> None:
+    at = now_ms() - began_ago
+    vendor.files, vendor.chats = [row(at, duration=seconds)], [chat("g", at, duration=seconds)]
+    listing = await http.listing(Window(EpochMs(at - MINUTE_MS), now_ms()))
+    expected = Pending("so new that 8x8 may still add to it") if is_new else Ready()
+    assert [each.status for each in listing.listed] == [expected] * 2
 
 
 async def test_a_token_that_was_renewed_is_told_for_what_it_is(http: EightByEightSource, vendor: Vendor) -> None:
@@ -482,6 +593,63 @@ async def test_a_folder_is_read_once_for_the_windows_of_its_day(ftps: EightByEig
     for part in range(3):
         await ftps.listing(Window(EpochMs(NOON + part * 60_000), EpochMs(NOON + (part + 1) * 60_000)))
     assert tree.count("NLST") == 1
+
+
+async def test_an_index_is_parsed_once_for_the_windows_of_its_day_and_by_a_thread_of_its_own(
+    ftps: EightByEightSource, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, threads = indexfile.read, list[int]()
+
+    def counted(body: bytes, folder: str) -> indexfile.Index:
+        threads.append(threading.get_ident())
+        return read(body, folder)
+
+    monkeypatch.setattr(indexfile, "read", counted)
+    tree.put(NAME, tone(1_000))
+    tree.put_index(FOLDER, index(*(line(NOON + part * 60_000, 7) for part in range(3))))
+    found: list[str] = []
+    for part in range(3):
+        window = Window(EpochMs(NOON + part * 60_000 - 1_000), EpochMs(NOON + part * 60_000 + 1_000))
+        found += [key for key in keys(await ftps.listing(window)) if key.endswith("7.wav")]
+    assert found == [name_at(NOON + part * 60_000, 7) for part in range(3)]
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
+
+
+@pytest.mark.parametrize("where", ["wav", "index"])
+async def test_a_broken_row_is_told_beside_where_the_tree_has_the_recording(
+    ftps: EightByEightSource, vendor: Vendor, tree: Tree, where: str
+) -> None:
+    vendor.files = [row(duration="long"), row(NOON + 5_000, 2, duration="long")]
+    tree.put(NAME if where == "wav" else name_at(NOON, 9), tone(1_000))
+    tree.put_index(FOLDER, index(*([line()] if where == "index" else [])))
+    listing = await ftps.listing(WINDOW)
+    assert NAME in keys(listing)
+    assert [(each.key, each.beside) for each in listing.rejected] == [
+        (NAME, True), (name_at(NOON + 5_000, 2), False),
+    ]  # fmt: skip
+
+
+async def test_a_broken_row_of_the_window_before_is_told_beside_too(
+    ftps: EightByEightSource, vendor: Vendor, tree: Tree
+) -> None:
+    midnight = (NOON // DAY_MS + 1) * DAY_MS
+    name = name_at(midnight - 1_000)
+    vendor.files = [row(midnight - 1_000, duration="long")]
+    tree.put(name, tone(1_000))
+    listing = await ftps.listing(Window(EpochMs(midnight), EpochMs(midnight + HOUR_MS)))
+    assert keys(listing) == []
+    assert [(each.key, each.beside) for each in listing.rejected] == [(name, True)]
+
+
+@pytest.mark.parametrize("key", ["S20231399/R202311142213200001.wav", "S20231114/../R202311142213200001.wav", ""])
+async def test_a_broken_row_that_names_no_file_is_missing(
+    ftps: EightByEightSource, vendor: Vendor, tree: Tree, key: str
+) -> None:
+    vendor.files = [row(filename=key, duration="long")]
+    tree.put(NAME, tone(1_000))
+    (told, *_) = (await ftps.listing(WINDOW)).rejected
+    assert not told.beside
 
 
 async def test_a_day_without_a_folder_is_empty(ftps: EightByEightSource, vendor: Vendor) -> None:

@@ -60,6 +60,33 @@ class Line(Struct, frozen=True):
     outbound: bool
 
 
+class Index(Struct, frozen=True):
+    """What an index says, as far as it can be read."""
+
+    lines: dict[str, Line]
+    """By the file's name; the first of those that share one."""
+    bad: list[Bad]
+    is_utf8: bool = True
+    broken: str = ""
+    """Why it cannot be read, or not to its end."""
+
+
+def read(body: bytes, folder: str) -> Index:
+    """Read a whole index; a large one takes seconds."""
+    text, is_utf8 = decoded(body)
+    found: dict[str, Line] = {}
+    bad: list[Bad] = []
+    try:
+        for line in lines(text, folder):
+            if isinstance(line, Bad):
+                bad.append(line)
+            else:
+                found.setdefault(line.file.filename, line)
+    except Unusable as error:
+        return Index(found, bad, is_utf8, str(error))
+    return Index(found, bad, is_utf8)
+
+
 def decoded(body: bytes) -> tuple[str, bool]:
     """Return an index as text, and whether it was UTF-8: nothing says so, and in Latin-1 every byte is a letter."""
     try:

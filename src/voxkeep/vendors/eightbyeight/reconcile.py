@@ -5,23 +5,23 @@ What the API does not list is taken from the index, what neither lists from the 
 new that the API may list it late is left for the next run, so that it comes with all that is known of it.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from voxkeep.archive.model import Recording
+from voxkeep.archive.model import Recording, Transcript
 from voxkeep.archive.units import DAY_MS, HOUR_MS, EpochMs, TenantId, now_ms
 from voxkeep.collect.errors import Gone
 from voxkeep.collect.source import Listed, Listing, Pending, Ready, Rejected, Window
 from voxkeep.vendors.eightbyeight import indexfile
 from voxkeep.vendors.eightbyeight.ftps import Ftps
-from voxkeep.vendors.eightbyeight.shapes import Bad
 from voxkeep.vendors.eightbyeight.wire import call_of
 
 LATE_MS = HOUR_MS
 """What the API tells of a call may come so late (reference 10)."""
+MAY_BE_CHANGED = "so new that 8x8 may still add to it"
 MAY_BE_LISTED = "on the FTPS server, and so new that the API may still list it"
 SLACK_MS = 1_500
 """Durations are told in whole seconds, rounded down."""
@@ -35,9 +35,15 @@ class Day(Struct, frozen=True):
 
     wavs: frozenset[str]
     """With the folder before each: as the API names them."""
-    index: str
-    """"" when there is none, or none that can be used."""
+    lines: Mapping[str, indexfile.Line]
+    """What the index says, by name; nothing when there is none, or none that can be used."""
+    starts: Mapping[str, EpochMs]
+    """When each of both began, by name."""
     read_at: EpochMs
+
+    def within(self, window: Window, names: Iterable[str]) -> list[str]:
+        """Return those of the names that began in a window."""
+        return [name for name in names if _within(window, self.starts[name])]
 
 
 class Tree:
@@ -57,24 +63,34 @@ class Tree:
         for folder in folders_of(window):
             day = await self._day(folder, window, found)
             here = {name for name, at in known.items() if name.startswith(f"{folder}/") and _within(window, at)}
-            wavs = {name for name in day.wavs if _within(window, _time_of(name, folder))}
-            lines = _lines_within(window, day.index, folder)
-            extra = {name: line for name, line in lines.items() if name not in known}
-            bare = wavs - known.keys() - lines.keys()
-            found.listed.extend(self._of_line(line) for line in extra.values())
+            lines = dict.fromkeys(day.within(window, day.lines))
+            extra = [name for name in lines if name not in known]
+            bare = set(day.within(window, day.wavs)) - known.keys() - lines.keys()
+            found.listed.extend(self._of_line(day.lines[name]) for name in extra)
             found.listed.extend(self._of_name(name, folder) for name in sorted(bare))
             counts = (len(extra), len(bare), len((here | lines.keys()) - day.wavs))
             found.notes.extend(_note(folder, *pair) for pair in zip(counts, NOTES, strict=True) if pair[0])
         return found
 
+    async def supplied(self, name: str, window: Window, found: Listing) -> bool:
+        """Tell whether a name lies in its day's folder or index, and so is listed in the window that it began in.
+
+        What reading the folder brings up is told in `found`. Raises VendorFailure.
+        """
+        folder = name.partition("/")[0]
+        if indexfile.time_in(name) is None or not _is_day(folder):
+            return False
+        return name in (await self._day(folder, window, found)).starts
+
     def _of_line(self, line: indexfile.Line) -> Listed:
         recording = indexfile.recording(line, self._tenant)
-        return listed_as(recording, known=line.duration_known, status=_status(line.started_at), place=IN_TREE)
+        status = status_of(recording, MAY_BE_LISTED)
+        return listed_as(recording, known=line.duration_known, status=status, place=IN_TREE)
 
     def _of_name(self, name: str, folder: str) -> Listed:
         at = indexfile.time_in(name) or _time_of(name, folder)
         recording = indexfile.bare(name, at, self._tenant)
-        return listed_as(recording, known=False, status=_status(at), place=IN_TREE)
+        return listed_as(recording, known=False, status=status_of(recording, MAY_BE_LISTED), place=IN_TREE)
 
     async def holds(self, name: str) -> bool:
         """Tell whether a file is there. Raises VendorFailure."""
@@ -86,8 +102,9 @@ class Tree:
         if day is None or day.read_at <= window.last:
             read_at = now_ms()
             wavs = await self._wavs(folder, found.rejected)
-            index = await self._index(folder, found) if wavs else ""
-            day = Day(wavs, index, read_at)
+            lines = await self._lines(folder, found) if wavs else {}
+            starts = await asyncio.to_thread(_starts, {*wavs, *lines}, folder)
+            day = Day(wavs, lines, starts, read_at)
             self._days.pop(folder, None)
             self._days[folder] = day
             for old in list(self._days)[:-DAYS_REMEMBERED]:
@@ -107,24 +124,21 @@ class Tree:
         ]
         return frozenset(wavs - odd)
 
-    async def _index(self, folder: str, found: Listing) -> str:
-        """Return the text of a day's index, and tell of what is wrong with it."""
+    async def _lines(self, folder: str, found: Listing) -> Mapping[str, indexfile.Line]:
+        """Return the lines of a day's index, and tell of what is wrong with it."""
         path = f"{folder}/I{folder[1:]}_version2.csv"
         try:
             body = await self._ftps.whole("RETR", path)
         except Gone:
             found.notes.append(f"{folder}: there is no index file")
-            return ""
-        text, is_utf8 = indexfile.decoded(body)
-        if not is_utf8:
+            return {}
+        index = await asyncio.to_thread(indexfile.read, body, folder)
+        if not index.is_utf8:
             found.notes.append(f"{folder}: the index file is not UTF-8, and was read as Latin-1")
-        bad: list[Bad] = []
-        try:
-            bad.extend(line for line in indexfile.lines(text, folder) if isinstance(line, Bad))
-        except indexfile.Unusable as error:
-            found.rejected.append(Rejected(body, f"{path}: {error}", path, beside=True))
-        found.rejected.extend(Rejected(each.raw, f"{path}: {each.reason}", each.key, beside=True) for each in bad)
-        return text
+        if index.broken:
+            found.rejected.append(Rejected(body, f"{path}: {index.broken}", path, beside=True))
+        found.rejected.extend(Rejected(each.raw, f"{path}: {each.reason}", each.key, beside=True) for each in index.bad)
+        return index.lines
 
 
 NOTES = (
@@ -138,22 +152,23 @@ def _note(folder: str, count: int, text: str) -> str:
     return f"{folder}: {text.format(f'{count:,} recording' if count == 1 else f'{count:,} recordings')}"
 
 
-def _lines_within(window: Window, index: str, folder: str) -> dict[str, indexfile.Line]:
-    """Return the lines of an index for what started in a window, by file name; what was read before it broke off."""
-    found: dict[str, indexfile.Line] = {}
-    with suppress(indexfile.Unusable):
-        for line in indexfile.lines(index, folder) if index else ():
-            if isinstance(line, indexfile.Line) and _within(window, _time_of(line.file.filename, folder)):
-                found.setdefault(line.file.filename, line)
-    return found
+def status_of(recording: Recording | Transcript, reason: str) -> Ready | Pending:
+    """Return Pending, with a reason, for what ended within the last hour, or seems to begin or end in the next.
 
-
-def _status(started_at: EpochMs) -> Ready | Pending:
-    return Pending(MAY_BE_LISTED) if started_at > now_ms() - LATE_MS else Ready()
+    An end that lies further ahead is none: its duration cannot be right.
+    """
+    now = now_ms()
+    ended_at = recording.started_at + recording.duration_ms
+    is_new = recording.started_at > now - LATE_MS or abs(ended_at - now) < LATE_MS
+    return Pending(reason) if is_new else Ready()
 
 
 def _within(window: Window, at: EpochMs) -> bool:
     return window.first <= at <= window.last
+
+
+def _starts(names: Iterable[str], folder: str) -> dict[str, EpochMs]:
+    return {name: _time_of(name, folder) for name in names}
 
 
 def _time_of(name: str, folder: str) -> EpochMs:
@@ -161,9 +176,21 @@ def _time_of(name: str, folder: str) -> EpochMs:
 
     Else a file in a wrong folder would belong to a window that never looks there.
     """
-    midnight = EpochMs(int(datetime.strptime(folder, "S%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1000)
+    midnight = _midnight(folder)
     at = indexfile.time_in(name)
     return at if at is not None and 0 <= at - midnight < DAY_MS else midnight
+
+
+def _is_day(folder: str) -> bool:
+    try:
+        _midnight(folder)
+    except ValueError:
+        return False
+    return True
+
+
+def _midnight(folder: str) -> EpochMs:
+    return EpochMs(int(datetime.strptime(folder, "S%Y%m%d").replace(tzinfo=UTC).timestamp()) * 1000)
 
 
 def folders_of(window: Window) -> Iterator[str]:

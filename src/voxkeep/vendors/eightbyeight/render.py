@@ -65,54 +65,57 @@ class Document(NamedTuple):
 
 
 class _Template(NamedTuple):
-    """Elements around the texts of a row, and how each of them is written without any."""
+    """An element around elements of texts, and how each of those is written without any."""
 
     whole: str
     empty: tuple[tuple[str, str], ...]
 
-    def fill(self, rows: Sequence[Sequence[str]], escaper: Escaper) -> list[str]:
-        """Return each row as elements; one without text is written as the seed does: `<outDialCode/>`."""
+    def fill(self, rows: Sequence[Sequence[str]], escaper: Escaper, nested: Sequence[str] | None = None) -> list[str]:
+        """Return each row as an element; one without text is written as the seed does: `<outDialCode/>`.
+
+        `nested` is what follows the texts of each row, as XML.
+        """
         if not escaper.is_plain(rows):
             rows = [[escaper.text(text) for text in row] for row in rows]
-        made = [self.whole % tuple(row) for row in rows]
-        for (pair, single), column in zip(self.empty, zip(*rows, strict=True), strict=False):
-            if "" in column:
-                made = [row.replace(pair, single) for row in made]
+        empty = [self.empty[at] for at, column in enumerate(zip(*rows, strict=True)) if "" in column]
+        whole, rest = self.whole, nested or [""] * len(rows)
+        made = [whole % (*row, more) for row, more in zip(rows, rest, strict=True)]
+        for pair, single in empty:
+            made = [row.replace(pair, single) for row in made]
         return made
 
 
-def _template(names: Sequence[str]) -> _Template:
+def _template(element: str, names: Sequence[str]) -> _Template:
     whole = "".join(f"<{name}>%s</{name}>" for name in names)
-    return _Template(whole, tuple((f"<{name}></{name}>", f"<{name}/>") for name in names))
-
-
-_PLAIN = {kind.element: _template(kind.plain) for kind in (FILE, CHAT)}
-_PAIR = {kind.element: _template(kind.names) for kind in (FILE, CHAT)}
-_MESSAGE = _template(ChatMessage.__struct_fields__)
+    return _Template(_element(element, f"{whole}%s"), tuple((f"<{name}></{name}>", f"<{name}/>") for name in names))
 
 
 def _element(name: str, content: str) -> str:
-    return f"<{name}>{content}</{name}>"
+    return f"<{name}>{content}</{name}>" if name else content
 
 
-def fields_xml(records: Iterable[Struct], kind: Kind, escaper: Escaper) -> list[str]:
-    """Return the fields of each record as elements, the nested one last."""
-    records = list(records)
-    plain = _PLAIN[kind.element].fill([list(map(str, astuple(record)[:-1])) for record in records], escaper)
-    return [text + _nested_xml(kind.pairs(record), kind, escaper) for text, record in zip(plain, records, strict=True)]
+_ROWS = {kind.element: _template(kind.element, kind.plain) for kind in (FILE, CHAT)}
+_FIELDS = _template("", CHAT.plain)
+_PAIRS = {kind.element: _template(kind.item, kind.names) for kind in (FILE, CHAT)}
+_MESSAGE = _template("message", ChatMessage.__struct_fields__)
+
+
+def _filled(template: _Template, records: Sequence[Struct], kind: Kind, escaper: Escaper) -> list[str]:
+    """Return records in a template, their nested fields last."""
+    texts = [list(map(str, astuple(record)[:-1])) for record in records]
+    return template.fill(texts, escaper, [_nested_xml(kind.pairs(record), kind, escaper) for record in records])
 
 
 def _nested_xml(pairs: Pairs, kind: Kind, escaper: Escaper) -> str:
     if not pairs:
         return f"<{kind.nested}/>"
-    items = "".join(_element(kind.item, item) for item in _PAIR[kind.element].fill(pairs, escaper))
-    return _element(kind.nested, _element(kind.group, items) if kind.group else items)
+    return _element(kind.nested, _element(kind.group, "".join(_PAIRS[kind.element].fill(pairs, escaper))))
 
 
 def xml_list(records: Iterable[Struct], kind: Kind) -> Document:
     """Return a list as XML."""
     escaper = Escaper()
-    rows = "".join([_element(kind.element, fields) for fields in fields_xml(records, kind, escaper)])
+    rows = "".join(_filled(_ROWS[kind.element], list(records), kind, escaper))
     return Document(f"{DECLARATION}{_element('recordings', rows)}".encode(), escaper.dropped)
 
 
@@ -178,7 +181,7 @@ class TranscriptWriter:
         """Return what stands before the messages."""
         if self._json:
             return b'{"transcript":%b,"messages":{"message":[' % _encoder.encode(self._chat)[:-1]
-        (fields,) = fields_xml([self._chat], CHAT, self.escaper)
+        (fields,) = _filled(_FIELDS, [self._chat], CHAT, self.escaper)
         return f"{DECLARATION}<transcript>{fields}<messages>".encode()
 
     def messages(self, messages: Sequence[ChatMessage]) -> bytes:
@@ -189,8 +192,7 @@ class TranscriptWriter:
             text = _encoder.encode(messages)[1:-1]
             joined, self._first = (text if self._first else b"," + text), False
             return joined
-        rows = _MESSAGE.fill([astuple(each) for each in messages], self.escaper)
-        return "".join([_element("message", row) for row in rows]).encode()
+        return "".join(_MESSAGE.fill([astuple(each) for each in messages], self.escaper)).encode()
 
     def closing(self) -> bytes:
         """Return what stands behind the messages."""

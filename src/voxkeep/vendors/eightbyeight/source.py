@@ -7,22 +7,33 @@ listed (`reconcile`).
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from voxkeep.archive.model import Message, Transcript
 from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.audio.errors import UnreadableAudio
 from voxkeep.audio.sniff import HEAD_BYTES, container_of
-from voxkeep.collect.errors import BadAnswer, Gone, SourceUnusable, TooMuch
-from voxkeep.collect.source import CheckReport, Connection, Download, Listed, Listing, Ready, Rejected, Window
+from voxkeep.collect.errors import BadAnswer, Forbidden, Gone, SourceUnusable, TooMuch
+from voxkeep.collect.source import (
+    CHAT,
+    CheckReport,
+    Connection,
+    Download,
+    Listed,
+    Listing,
+    NoChats,
+    Rejected,
+    Window,
+)
 from voxkeep.vendors.eightbyeight import shapes
 from voxkeep.vendors.eightbyeight.chats import Chat, kept_message, transcript_of
 from voxkeep.vendors.eightbyeight.client import CHATS, FILES, Client, chat_path, file_path
 from voxkeep.vendors.eightbyeight.ftps import Ftps, Server
 from voxkeep.vendors.eightbyeight.options import FTPS, HTTP, Options, options_of
-from voxkeep.vendors.eightbyeight.reconcile import IN_TREE, Tree, listed_as
+from voxkeep.vendors.eightbyeight.reconcile import IN_TREE, MAY_BE_CHANGED, Tree, listed_as, status_of
 from voxkeep.vendors.eightbyeight.shapes import Dated
 from voxkeep.vendors.eightbyeight.wire import File, recording_of
 
@@ -30,9 +41,42 @@ S = TypeVar("S", bound=Struct)
 
 PAGE_ROWS = 50
 """Seed 003, "Pagination"; a shorter page is the last."""
+MOST_BEGINNINGS = 4
+"""A list that changes while it is paged is paged from its beginning again, so often in all."""
 MOST_ROWS = 20_000
 """A window with more is asked for in halves."""
 CHECK_MS = 60_000
+Row = str | bytes
+"""What tells a row from others: its key, or what stands there where it cannot be read."""
+
+
+class _Rows(Generic[S]):
+    """The rows of a list, each once."""
+
+    def __init__(self, key: Callable[[S], str]) -> None:
+        self._key = key
+        self._good: dict[str, Dated[S]] = {}
+        self._bad: dict[bytes, shapes.Bad] = {}
+
+    def __len__(self) -> int:
+        return len(self._good) + len(self._bad)
+
+    @property
+    def read(self) -> shapes.Read[S]:
+        return shapes.Read(list(self._good.values()), list(self._bad.values()))
+
+    def add(self, page: shapes.Read[S]) -> set[Row]:
+        """Add the rows of a page, and return them; of a row that came before, the newer state counts."""
+        good = {self._key(each.record): each for each in page.good}
+        bad = {each.raw: each for each in page.bad}
+        self._good.update(good)
+        self._bad.update(bad)
+        return {*good, *bad}
+
+    def last_of(self, page: shapes.Read[S]) -> set[Row]:
+        """Return the last row of each kind: one of them is the page's last."""
+        good = {self._key(each.record) for each in page.good[-1:]}
+        return {*good, *(each.raw for each in page.bad[-1:])}
 
 
 class EightByEightSource:
@@ -45,6 +89,7 @@ class EightByEightSource:
         self._ftps = _ftps(connection, options, account)
         self._tree = None if self._ftps is None else Tree(self._ftps, connection.tenant)
         self._client = Client(connection, account)
+        self._no_chats: NoChats | None = None
 
     async def close(self) -> None:
         """See `Source.close`."""
@@ -67,14 +112,16 @@ class EightByEightSource:
     async def listing(self, window: Window) -> Listing:
         """See `Source.listing`."""
         files = await self._pages(FILES, window, shapes.files, _name_of)
-        chats, notes = await self._chats(window)
-        rejected = [Rejected(bad.raw, bad.reason, bad.key) for bad in files.bad]
-        rejected += [Rejected(bad.raw, bad.reason, f"transcript {bad.key}" if bad.key else "") for bad in chats.bad]
+        chats = await self._chats(window)
+        rejected = [Rejected(bad.raw, bad.reason, CHAT + bad.key if bad.key else "") for bad in chats.bad]
         listed = [self._recording(each) for each in files.good] + [self._transcript(each) for each in chats.good]
+        unread = [Rejected(bad.raw, bad.reason, bad.key) for bad in files.bad]
         if self._tree is None:
-            return Listing(listed, rejected, notes)
+            return Listing(listed, unread + rejected, no_chats=self._no_chats)
         rest = await self._tree.beyond(window, {each.record.filename: each.at for each in files.good})
-        return Listing(listed + rest.listed, rejected + rest.rejected, notes + rest.notes)
+        # what the folder supplies is not missing, however its row is broken
+        unread = [replace(each, beside=await self._tree.supplied(each.key, window, rest)) for each in unread]
+        return Listing(listed + rest.listed, unread + rejected + rest.rejected, rest.notes, self._no_chats)
 
     async def again(self, listed: Listed) -> Listed | None:
         """See `Source.again`."""
@@ -86,11 +133,13 @@ class EightByEightSource:
             return listed
         return None
 
-    async def _chats(self, window: Window) -> tuple[shapes.Read[Chat], list[str]]:
-        try:
-            return await self._pages(CHATS, window, shapes.chats, _guid_of), []
-        except Gone as error:
-            return shapes.Read([], []), [f"without chat transcripts: {error.reason}"]
+    async def _chats(self, window: Window) -> shapes.Read[Chat]:
+        if self._no_chats is None:
+            try:
+                return await self._pages(CHATS, window, shapes.chats, _guid_of)
+            except (Forbidden, Gone) as error:
+                self._no_chats = NoChats(error.reason, refused=isinstance(error, Forbidden))
+        return shapes.Read([], [])
 
     async def _pages(
         self,
@@ -99,23 +148,37 @@ class EightByEightSource:
         read: Callable[[bytes], shapes.Read[S]],
         key: Callable[[S], str],
     ) -> shapes.Read[S]:
-        """Return all pages of a list as one, what came twice once: pages overlap where rows come and go meanwhile."""
-        good: dict[str, Dated[S]] = {}
-        bad: dict[bytes, shapes.Bad] = {}
-        first = 1
+        """Return all pages of a list as one, what came twice once.
+
+        A row that vanishes meanwhile moves those behind it forward, over the edge of a page (reference 5): then the
+        list is paged from its beginning again, and what was found stays found.
+        """
+        found = _Rows(key)
+        for _ in range(MOST_BEGINNINGS):
+            if await self._paged(path, window, read, found):
+                return found.read
+        raise TooMuch("rows vanish while the list is paged", request=f"GET {path}")
+
+    async def _paged(self, path: str, window: Window, read: Callable[[bytes], shapes.Read[S]], found: _Rows[S]) -> bool:
+        """Add the pages of a list to what was found; False when a row may have been jumped over.
+
+        Each page begins with the last row of the one before, which proves that nothing has moved.
+        """
+        first, last = 1, set[Row]()
+        seen = set[Row]()
         while True:
             page = await self._page(path, window, first, read)
-            before = len(good) + len(bad)
-            for each in page.good:
-                good.setdefault(key(each.record), each)
-            bad.update({each.raw: each for each in page.bad})
+            rows = found.add(page)
+            if last and last.isdisjoint(rows):
+                return False
             if page.count < PAGE_ROWS:
-                return shapes.Read(list(good.values()), list(bad.values()))
-            if len(good) + len(bad) == before:
+                return True
+            if seen.issuperset(rows):
                 raise BadAnswer("a full page brings nothing new: the offset is ignored", request=f"GET {path}")
-            if before > MOST_ROWS:
+            if len(found) > MOST_ROWS:
                 raise TooMuch(f"more than {MOST_ROWS:,} rows in one window", request=f"GET {path}")
-            first += page.count
+            seen.update(rows)
+            first, last = first + page.count - 1, found.last_of(page)
 
     async def _page(
         self, path: str, window: Window, first: int, read: Callable[[bytes], shapes.Read[S]]
@@ -130,10 +193,12 @@ class EightByEightSource:
         return BadAnswer(f"not what was asked for: {error}", request=f"GET {path}", raw=self._client.blotted(body))
 
     def _recording(self, each: Dated[File]) -> Listed:
-        return listed_as(recording_of(each.record, each.at, self._tenant))
+        recording = recording_of(each.record, each.at, self._tenant)
+        return listed_as(recording, status=status_of(recording, MAY_BE_CHANGED))
 
     def _transcript(self, each: Dated[Chat]) -> Listed:
-        return Listed(item=transcript_of(each.record, each.at, self._tenant), status=Ready())
+        transcript = transcript_of(each.record, each.at, self._tenant)
+        return Listed(item=transcript, status=status_of(transcript, MAY_BE_CHANGED))
 
     # Chats and audio
 
