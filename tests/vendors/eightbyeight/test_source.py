@@ -345,6 +345,16 @@ async def test_a_failed_list_is_told_by_its_kind(vendor: Vendor, what: str, faul
     await made.close()
 
 
+async def test_a_row_that_comes_a_second_time_and_broken_takes_nothing_away(
+    http: EightByEightSource, vendor: Vendor
+) -> None:
+    vendor.files.append(row(duration="long"))
+    vendor.chats = [chat("g"), chat("g", duration="long")]
+    listing = await http.listing(WINDOW)
+    assert keys(listing) == [NAME, name_at(NOON + 60_000, 2), "transcript g"]
+    assert [(each.key, each.beside) for each in listing.rejected] == [(NAME, True), ("transcript g", True)]
+
+
 async def test_who_may_not_list_files_is_refused(http: EightByEightSource, vendor: Vendor) -> None:
     vendor.faults[FILES].append(status(403))
     with pytest.raises(errors.Forbidden):

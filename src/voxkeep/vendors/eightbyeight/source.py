@@ -5,7 +5,7 @@ listed (`reconcile`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from typing import BinaryIO, Generic, TypeVar
 
@@ -113,14 +113,16 @@ class EightByEightSource:
         """See `Source.listing`."""
         files = await self._pages(FILES, window, shapes.files, _name_of)
         chats = await self._chats(window)
-        rejected = [Rejected(bad.raw, bad.reason, CHAT + bad.key if bad.key else "") for bad in chats.bad]
         listed = [self._recording(each) for each in files.good] + [self._transcript(each) for each in chats.good]
-        unread = [Rejected(bad.raw, bad.reason, bad.key) for bad in files.bad]
+        known = {each.key for each in listed}
+        unread, rejected = _rejected(files.bad, "", known), _rejected(chats.bad, CHAT, known)
         if self._tree is None:
             return Listing(listed, unread + rejected, no_chats=self._no_chats)
         rest = await self._tree.beyond(window, {each.record.filename: each.at for each in files.good})
         # what the folder supplies is not missing, however its row is broken
-        unread = [replace(each, beside=await self._tree.supplied(each.key, window, rest)) for each in unread]
+        unread = [
+            replace(each, beside=each.beside or await self._tree.supplied(each.key, window, rest)) for each in unread
+        ]
         return Listing(listed + rest.listed, unread + rejected + rest.rejected, rest.notes, self._no_chats)
 
     async def again(self, listed: Listed) -> Listed | None:
@@ -231,6 +233,12 @@ class EightByEightSource:
         if not head:
             raise UnreadableAudio("no bytes at all")
         return "" if container_of(head) == "wav" else "the audio is not WAV"
+
+
+def _rejected(bad: Sequence[shapes.Bad], prefix: str, known: Container[str]) -> list[Rejected]:
+    """Return rows that cannot be read; what another row lists is not missing for them."""
+    keys = [prefix + each.key if each.key else "" for each in bad]
+    return [Rejected(each.raw, each.reason, key, key in known) for each, key in zip(bad, keys, strict=True)]
 
 
 def _name_of(file: File) -> str:
