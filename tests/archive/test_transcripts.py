@@ -63,11 +63,11 @@ chat_fields = st.fixed_dictionaries(
 
 
 async def read(archive: Archive, chat: Transcript) -> list[Message]:
-    return [each async for chunk in archive.transcripts.messages(chat) for each in chunk]
+    return [each async for chunk in archive.messages(chat) for each in chunk]
 
 
 async def again(archive: Archive, chat: Transcript) -> Transcript:
-    found = await archive.transcripts.by_id(chat.tenant, chat.id)
+    found = await archive._transcripts.by_id(chat.tenant, chat.id)
     assert found is not None
     return found
 
@@ -103,8 +103,8 @@ async def test_a_chat_comes_back_as_it_was_kept(
     assert kept.new
     assert kept.transcript == replace(wanted, message_count=len(written), kept_at=kept.transcript.kept_at)
     assert before <= kept.transcript.kept_at <= now_ms()
-    assert await archive.transcripts.by_id(acme.id, wanted.id) == kept.transcript
-    assert await archive.transcripts.by_key(acme.id, wanted.vendor_key) == kept.transcript
+    assert await archive._transcripts.by_id(acme.id, wanted.id) == kept.transcript
+    assert await archive.transcript(acme.id, wanted.vendor_key) == kept.transcript
     assert await read(archive, kept.transcript) == written
 
 
@@ -123,7 +123,7 @@ async def test_a_long_chat_is_read_in_chunks(
     monkeypatch.setattr(room, "CHUNK_MESSAGES", 3)
     await keep_chat(chat_of("other"), ["another chat's"])
     kept = (await keep_chat(chat_of(), [str(number) for number in range(7)])).transcript
-    chunks = [[each.text for each in chunk] async for chunk in archive.transcripts.messages(kept)]
+    chunks = [[each.text for each in chunk] async for chunk in archive.messages(kept)]
     assert chunks == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
 
 
@@ -132,7 +132,7 @@ async def test_a_chat_without_a_key_of_its_vendors_has_its_id(
 ) -> None:
     kept = (await keep_chat(chat_of(""))).transcript
     assert kept.vendor_key == str(kept.id)
-    assert await archive.transcripts.by_key(acme.id, str(kept.id)) == kept
+    assert await archive.transcript(acme.id, str(kept.id)) == kept
 
 
 async def test_a_key_that_is_held_changes_nothing(archive: Archive, chat: Transcript, chat_of: MakeChat) -> None:
@@ -140,7 +140,7 @@ async def test_a_key_that_is_held_changes_nothing(archive: Archive, chat: Transc
     again_kept = await archive.keep_transcript(other, [Message(at=START, text="something else")])
     assert again_kept == KeptTranscript(chat, new=False)
     assert [each.text for each in await read(archive, chat)] == list(TALK)
-    assert await archive.transcripts.by_id(chat.tenant, other.id) is None
+    assert await archive._transcripts.by_id(chat.tenant, other.id) is None
     assert await found_by(archive, chat.tenant, "else") == []
     assert await kinds(archive) == ["transcript.kept"]
 
@@ -178,8 +178,8 @@ async def test_two_vendors_and_two_tenants_may_use_the_same_key(
 async def test_nobody_finds_another_tenants_chat(
     archive: Archive, globex: Tenant, chat: Transcript, chat_of: MakeChat
 ) -> None:
-    assert await archive.transcripts.by_id(globex.id, chat.id) is None
-    assert await archive.transcripts.by_key(globex.id, chat.vendor_key) is None
+    assert await archive._transcripts.by_id(globex.id, chat.id) is None
+    assert await archive.transcript(globex.id, chat.vendor_key) is None
     assert await read(archive, replace(chat, tenant=globex.id)) == []
     with pytest.raises(UnknownTranscript):
         await archive.remove_transcript(globex.id, chat.id)
@@ -223,7 +223,7 @@ async def test_a_removed_chat_stands_without_messages(archive: Archive, chat: Tr
     assert before <= removed.removed_at <= now_ms()
     assert removed == replace(chat, state=State.REMOVED, message_count=0, removed_at=removed.removed_at)
     assert await read(archive, removed) == []
-    assert await archive.transcripts.by_key(chat.tenant, chat.vendor_key) == removed
+    assert await archive.transcript(chat.tenant, chat.vendor_key) == removed
 
 
 async def test_what_a_removed_chat_said_is_found_no_more(
@@ -379,7 +379,7 @@ async def test_kill_9_loses_no_chat_that_was_acknowledged_and_leaves_none_in_par
     keys = [key for (key,) in await archive.database.read("SELECT vendor_key FROM transcripts")]
     assert acknowledged <= set(keys)
     for key in keys:
-        kept = await archive.transcripts.by_key(tenant, key)
+        kept = await archive.transcript(tenant, key)
         assert kept is not None
         written = await read(archive, kept)
         assert len(written) == kept.message_count == 20

@@ -74,9 +74,9 @@ class Rig:
         return report
 
     async def texts(self, guid: str) -> list[str]:
-        kept = await self.archive.transcripts.by_key(self.tenant, guid)
+        kept = await self.archive.transcript(self.tenant, guid)
         assert kept is not None
-        return [each.text async for some in self.archive.transcripts.messages(kept) for each in some]
+        return [each.text async for some in self.archive.messages(kept) for each in some]
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_every_chat_is_kept_with_its_messages_and_beside_recordings(rig: R
     report = await rig.run()
     assert (report.exit, report.listed, report.new, report.bytes) == (0, 4, 4, len(tone(1_000)))
     assert await rig.texts("g-1") == ["Hi How r u", "Bye"]
-    kept = await rig.archive.transcripts.by_key(rig.tenant, "g-0")
+    kept = await rig.archive.transcript(rig.tenant, "g-0")
     assert kept is not None
     assert (kept.vendor, kept.contact_name, kept.message_count) == ("8x8", "Jeff Waugh", 1)
     assert report.notes == {}
@@ -120,12 +120,12 @@ async def test_the_second_run_downloads_nothing(rig: Rig) -> None:
 
 async def test_a_removed_chat_is_held_and_never_fetched_again(rig: Rig) -> None:
     await rig.run()
-    kept = await rig.archive.transcripts.by_key(rig.tenant, "g-1")
+    kept = await rig.archive.transcript(rig.tenant, "g-1")
     assert kept is not None
     await rig.archive.remove_transcript(rig.tenant, kept.id, hard=True)
     assert (await rig.run()).held == 3
     assert rig.vendor.served["g-1"] == 1
-    again = await rig.archive.transcripts.by_key(rig.tenant, "g-1")
+    again = await rig.archive.transcript(rig.tenant, "g-1")
     assert again is not None
     assert again.state is State.REMOVED
 

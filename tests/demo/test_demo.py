@@ -310,9 +310,9 @@ async def test_every_tenant_has_its_chats(built: Builder) -> None:
         found = await archive.page_transcripts(question, START, 1_000, ("vendor_key", "message_count"), list)
         assert len(found) == tenant.chats
         for *_, key, count in found:
-            chat = await archive.transcripts.by_key(number, key)
+            chat = await archive.transcript(number, key)
             assert chat is not None
-            assert count == len([message async for some in archive.transcripts.messages(chat) for message in some]) > 2
+            assert count == len([message async for some in archive.messages(chat) for message in some]) > 2
     assert TENANTS[0].chats >= 20
 
 

@@ -70,7 +70,7 @@ class Archive:
         self._rendition_vault = renditions
         self._intake = Intake(database, self.tenants, originals, renditions)
         self.renditions = Renditions(database, originals, renditions, self._intake, self.alarms, home)
-        self.transcripts = Transcripts(database)
+        self._transcripts = Transcripts(database)
 
     @classmethod
     async def at(cls, home: Path, settings: Settings, rooms: Iterable[Migrations] = ()) -> Self:
@@ -203,15 +203,15 @@ class Archive:
 
     async def keep_transcript(self, transcript: Transcript, messages: Sequence[Message]) -> KeptTranscript:
         """Keep a chat with its messages; when this returns, both are durable. A key that is held changes nothing."""
-        return await self.transcripts.keep(transcript, messages)
+        return await self._transcripts.keep(transcript, messages)
 
     async def transcript(self, tenant: TenantId, key: str, vendor: str | None = None) -> Transcript | None:
         """Return the chat that its vendor (any, unless one is named) calls `key`, a removed one too."""
-        return await self.transcripts.by_key(tenant, key, vendor)
+        return await self._transcripts.by_key(tenant, key, vendor)
 
     def messages(self, transcript: Transcript) -> AsyncIterator[list[Message]]:
         """Yield the messages of a chat in order, a chunk at a time; none of a removed one."""
-        return self.transcripts.messages(transcript)
+        return self._transcripts.messages(transcript)
 
     async def of_calls(self, scope: Scope, calls: Sequence[bytes], columns: Sequence[str]) -> list[Row]:
         """Return the recordings of some calls (their ids as bytes) as rows of `columns`, ordered by start and key."""
@@ -306,12 +306,12 @@ class Archive:
         Returns it as it was before; one removed already stays as it is, and `also` undone. Raises UnknownTranscript,
         RemovalRefused.
         """
-        transcript = await self.transcripts.by_id(tenant, identity)
+        transcript = await self._transcripts.by_id(tenant, identity)
         if transcript is None:
             raise UnknownTranscript(f"no transcript {identity}")
         free_at = await self._free_at(transcript, hard=hard)
-        if await self.transcripts.remove(transcript, free_at, also) and hard:
-            await self.transcripts.free(transcript)
+        if await self._transcripts.remove(transcript, free_at, also) and hard:
+            await self._transcripts.free(transcript)
         return transcript
 
     async def _free_at(self, kept: Recording | Transcript, *, hard: bool) -> EpochMs:
@@ -323,7 +323,7 @@ class Archive:
 
     async def free_due(self) -> int:
         """Free what was removed and whose grace is over, and return how many recordings and chats that were."""
-        return await self._free_recordings_due() + await self.transcripts.free_due()
+        return await self._free_recordings_due() + await self._transcripts.free_due()
 
     async def _free_recordings_due(self) -> int:
         rows = await self.database.read(

@@ -86,7 +86,9 @@ Names = Annotated[list[str] | None, typer.Argument(help="Names of sources; all o
 def add(
     name: Annotated[str, typer.Argument(help="What the source shall be called.")],
     vendor: Annotated[str, typer.Option(help=f"One of: {', '.join(VENDORS)}.")],
-    url: Annotated[str, typer.Option(help="Address of the vendor's API, e.g. https://acme.xima.cloud.")],
+    url: Annotated[
+        str, typer.Option(help="Address of the vendor's API, e.g. https://acme.xima.cloud or https://vcc-na2.8x8.com.")
+    ],
     tenant: Annotated[str, typer.Option(help="The archive's tenant to keep the recordings for; made when missing.")],
     secret_env: Annotated[str | None, typer.Option(help="Environment variable that holds the token.")] = None,
     secret_file: Annotated[Path | None, typer.Option(help="File that holds the token.")] = None,

@@ -222,9 +222,7 @@ class Harvest:
 
     async def _is_held(self, listed: Listed) -> bool:
         if isinstance(listed.item, Transcript):
-            chat = await self._archive.transcripts.by_key(listed.tenant, listed.item.vendor_key)
-            # another vendor's chat of the same key says nothing: keeping decides then
-            return chat is not None and chat.vendor == listed.vendor
+            return await self._archive.transcript(listed.tenant, listed.item.vendor_key, listed.vendor) is not None
         held = await self._archive.by_key(listed.tenant, listed.vendor, listed.item.vendor_key)
         return held is not None and held.state is not State.PENDING
 

@@ -58,7 +58,8 @@ def source_of(vendor: Vendor, slots: Slots | None = None, **changes: Any) -> Eig
     given_ = {
         "secret": TOKEN, "tenant_name": "acme", "timeout_seconds": 5.0, "options": {"audio": "http"}, **changes,
     }  # fmt: skip
-    return EightByEightSource(Connection(url=vendor.url, tenant=TenantId(1), slot=slots or Slots(), **given_))
+    connection = Connection(tenant=TenantId(1), slot=slots or Slots(), **{"url": vendor.url, **given_})
+    return EightByEightSource(connection)
 
 
 @pytest.fixture
@@ -752,3 +753,12 @@ async def test_a_server_that_is_down_fails_the_window(vendor: Vendor, tree: Tree
     with pytest.raises(errors.ComeBackLater):
         await made.listing(WINDOW)
     await made.close()
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/recordings", "/api/recordings/"])
+async def test_an_address_pasted_from_the_vendors_guide_is_understood(vendor: Vendor, path: str) -> None:
+    source = source_of(vendor, url=f"{vendor.url}{path}")
+    try:
+        assert (await source.check()).ok
+    finally:
+        await source.close()

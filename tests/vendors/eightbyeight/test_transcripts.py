@@ -190,7 +190,7 @@ async def test_half_a_transcript_never_parses(
         yield [Message(at=EpochMs(0), text="x" * 200_000)]
         raise RuntimeError("the disk is gone")
 
-    monkeypatch.setattr(world.archive.transcripts, "messages", breaks)
+    monkeypatch.setattr(world.archive, "messages", breaks)
     with pytest.raises(IncompleteRead):
         await asked(world, "transcripts/int-1.json", token)
 

@@ -7,6 +7,8 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from voxkeep.archive.units import LATEST, EpochMs
 from voxkeep.collect.errors import SourceUnusable
 from voxkeep.collect.http import HttpClient, checked_token
@@ -28,6 +30,8 @@ class Client(HttpClient):
         secret = checked_token(connection.secret)
         if not ACCOUNT.fullmatch(account):
             raise SourceUnusable("the account is empty or holds letters that no tenant's name has at 8x8")
+        # the vendor's guide shows addresses with the API's path: pasted whole, they are meant
+        connection = replace(connection, url=connection.url.rstrip("/").removesuffix(BASE))
         basic = b64encode(f"{account}:{secret}".encode()).decode()
         super().__init__(connection, {"Authorization": f"Basic {basic}"}, [secret, basic], hints=HINTS)
 
