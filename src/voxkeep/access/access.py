@@ -1,6 +1,7 @@
 """Access: the one object a server or command asks who may do what, how often."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from voxkeep.access.audit import Action, Audit, AuditEntry, Outcome, append
 from voxkeep.access.directory import Directory
@@ -33,6 +34,15 @@ class Access:
         self.gate = AudioGate(database, settings.xima, epoch, clock=clock)
         self.audit = Audit(database)
         self.tenants_cache = KnownTenants(tenants, epoch)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the background work for as long as the context lasts: around everything that asks for access."""
+        self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
 
     def start(self) -> None:
         """Begin the background work: noted audit entries are written."""

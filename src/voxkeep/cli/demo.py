@@ -61,7 +61,8 @@ async def _demo(home: Path, plan: Plan, host: str, port: int, *, tell_json: bool
                 made = await _build(archive, access, plan)
                 plain = {"require_https": False, "tls_cert": "", "tls_key": ""}
                 settings = replace(archive.settings.server, host=host, port=port, **plain)
-                await serve(archive, access, settings, _teller(home, made, tell_json=tell_json))
+                async with access.running():
+                    await serve(archive, access, settings, _teller(home, made, tell_json=tell_json))
     except DemoError as error:
         raise Failure(str(error), USAGE) from error
 

@@ -69,7 +69,8 @@ async def _serve(
         if ftps_port is not None:
             options = replace(options, ftps_port=ftps_port)
         try:
-            async with ftps(archive, access, settings, options) as port:
+            # access outlives both: what is asked last stands in the trail, too
+            async with access.running(), ftps(archive, access, settings, options) as port:
                 ready = _teller(settings.host, port, tell_json=tell_json)
                 await serve(archive, access, settings, ready, access_log=access_log)
         except SettingsError as error:

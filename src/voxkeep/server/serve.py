@@ -11,8 +11,10 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from voxkeep.access import Access
+from voxkeep.access.audit import TOKEN_LIKE
 from voxkeep.archive import Archive
 from voxkeep.native.api import NativeApi
 from voxkeep.server.app import App, Dialect
@@ -25,7 +27,7 @@ from voxkeep.vendors.eightbyeight.api import EightByEightApi
 from voxkeep.vendors.xima.api import XimaApi
 from voxkeep.web.zerocopy import ZeroCopy
 
-SECRETS = re.compile(r"(?i)((?:auth_token|access_token|token|secret)=|bearer\s+)[^&\s\"']+")
+SECRETS = re.compile(r"(?i)((?:auth_token|access_token|token|secret|password)=|(?:bearer|basic)\s+)[^&\s\"']+")
 BACKLOG = 2048
 FAILED = 1
 """Exit code when the address cannot be listened on."""
@@ -44,8 +46,9 @@ class Redaction(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Replace secrets in the finished message."""
         message = record.getMessage()
-        if SECRETS.search(message):
-            record.msg, record.args = SECRETS.sub(r"\1***", message), ()
+        told = TOKEN_LIKE.sub("vk_...", SECRETS.sub(r"\1***", message))
+        if told != message:
+            record.msg, record.args = told, ()
         return True
 
 
@@ -116,15 +119,28 @@ async def serve(
     *,
     access_log: bool = False,
 ) -> None:
-    """Serve `archive` until a signal ends it; `ready` is told the URL once requests are answered.
+    """Serve `archive` until a signal ends it, `access` running; `ready` is told the URL once requests are answered.
 
     Raises SettingsError when certificate and key cannot be used, and SystemExit(1) when the address cannot be listened
     on; the log tells why.
     """
+    app = ZeroCopy(App(archive, [made(archive, access) for made in DIALECTS], settings))
+    config = _config(app, settings, access_log=access_log)
+    # lists make many short-lived rows: collecting them seldom, and never what stays for good, costs nothing
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)
+    try:
+        async with background(archive):
+            await _Announcing(config, ready).serve()
+    except SystemExit:  # uvicorn could not listen, has told why, and would end with a code that means something else
+        raise SystemExit(FAILED) from None
+
+
+def _config(app: ASGIApp, settings: Server, *, access_log: bool) -> uvicorn.Config:
+    """Return what uvicorn is told. Raises SettingsError when certificate and key cannot be used."""
     context = tls_context(settings)
     if https_required(settings) and context is None and not settings.trusted_networks():
         _log.warning("HTTPS is required, and neither tls_cert nor trusted_proxies is set: only health is answered")
-    app = ZeroCopy(App(archive, [made(archive, access) for made in DIALECTS], settings))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -143,14 +159,4 @@ async def serve(
     )
     config.load()
     config.ssl = context
-    # lists make many short-lived rows: collecting them seldom, and never what stays for good, costs nothing
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 50)
-    access.start()
-    try:
-        async with background(archive):
-            await _Announcing(config, ready).serve()
-    except SystemExit:  # uvicorn could not listen, has told why, and would end with a code that means something else
-        raise SystemExit(FAILED) from None
-    finally:
-        await access.stop()
+    return config

@@ -588,6 +588,21 @@ async def test_who_never_shakes_hands_is_sent_away(sited: SiteMaker, monkeypatch
     assert await asyncio.to_thread(look) == b""
 
 
+async def test_who_never_says_who_it_is_is_sent_away_soon(sited: SiteMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "login_timeout", 0.3)
+    site = await sited()
+
+    def look() -> str:
+        with Client(site.port, site.made.client) as client:
+            return client.getresp()
+
+    with pytest.raises(ftplib.error_temp, match="421"):
+        await asyncio.to_thread(look)
+    with await asyncio.to_thread(site.client) as client:
+        await asyncio.sleep(0.5)
+        assert await asyncio.to_thread(client.pwd) == "/"
+
+
 async def test_who_says_nothing_is_sent_away(sited: SiteMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connection, "timeout", 0.3)
     site = await sited()

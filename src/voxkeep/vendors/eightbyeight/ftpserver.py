@@ -39,6 +39,8 @@ from voxkeep.vendors.eightbyeight.index import Indexes
 from voxkeep.vendors.eightbyeight.tree import OpenFile, Tree, Visitor
 
 HANDSHAKE_SECONDS = 20
+LOGIN_SECONDS = 20
+"""So long may a client be silent before it has said who it is: nobody else shall wait for its place."""
 IDLE_SECONDS = 300
 """A client that says nothing for so long, or takes no byte of what it asked for, is sent away."""
 ATTEMPTS = 3
@@ -103,6 +105,7 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
     banner = "Voxkeep: recordings, read-only."
     timeout = IDLE_SECONDS
     handshake_timeout = HANDSHAKE_SECONDS
+    login_timeout = LOGIN_SECONDS
     max_login_attempts = ATTEMPTS
     auth_failed_timeout = FAILED_LOGIN_SECONDS
     tls_data_required = True
@@ -139,7 +142,7 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
 
     def handle_ssl_established(self) -> None:
         """Greet, or say that nobody is served."""
-        self._watch(self.timeout)
+        self._watch(self.login_timeout)
         if self.hall.maintenance:
             self.respond("421 The service is down for maintenance.")
             self.close_when_done()
@@ -171,6 +174,7 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
         hall = self.hall
         tree = Tree(hall.archive, hall.access, hall.bridge, hall.indexes, visitor)
         self.abstracted_fs = lambda _, channel: View(tree, channel)
+        self._watch(self.timeout)
         self.handle_auth_success("/", "", "Welcome.")
 
     def flush_account(self) -> None:
