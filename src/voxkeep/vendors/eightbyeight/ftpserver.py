@@ -119,6 +119,8 @@ class Connection(TLS_FTPHandler):  # type: ignore[misc] # pyftpdlib has no types
             return
         self._log_debug = False
         self._extra_feats = ["PBSZ", "PROT"]
+        # over implicit TLS data is protected from the start, as some clients take for granted
+        self._pbsz = self._prot = True
         self._current_facts = self._available_facts = list(FACTS)
         if self._idler is not None:
             # it was set in the loop of the thread that accepts; the connection's own sets another
