@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from voxkeep.vendors.eightbyeight.chats import Chat, ChatMessage
-from voxkeep.vendors.eightbyeight.wire import File
+from voxkeep.vendors.eightbyeight.chats import NO_METADATA, Chat, ChatMessage
+from voxkeep.vendors.eightbyeight.wire import NO_WRAP_UP, File
 from voxkeep.web.xml import Escaper
 
 DECLARATION = "<?xml version='1.0' encoding='UTF-8' ?>"
@@ -33,6 +33,8 @@ class Kind(NamedTuple):
     item: str
     names: tuple[str, str]
     pairs: Callable[[Struct], Pairs]
+    nothing: Struct
+    """What stands in the nested field where there are no pairs."""
 
 
 def file_pairs(file: Struct) -> Pairs:
@@ -50,11 +52,12 @@ def chat_pairs(chat: Struct) -> Pairs:
 
 FILE = Kind(
     "file", File.__struct_fields__[:-1], "wrapUpCode", "transactionCodes", "transactionCode", ("listName", "name"),
-    file_pairs,
+    file_pairs, NO_WRAP_UP,
 )  # fmt: skip
 CHAT = Kind(
-    "transcript", Chat.__struct_fields__[:-1], "metaDatas", "", "metaData", ("fieldName", "fieldValue"), chat_pairs
-)
+    "transcript", Chat.__struct_fields__[:-1], "metaDatas", "", "metaData", ("fieldName", "fieldValue"), chat_pairs,
+    NO_METADATA,
+)  # fmt: skip
 
 
 class Document(NamedTuple):
@@ -65,10 +68,10 @@ class Document(NamedTuple):
 
 
 class _Template(NamedTuple):
-    """An element around elements of texts, and how each of those is written without any."""
+    """An element around elements of texts, by the names of those."""
 
     whole: str
-    empty: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]
 
     def fill(self, rows: Sequence[Sequence[str]], escaper: Escaper, nested: Sequence[str] | None = None) -> list[str]:
         """Return each row as an element; one without text is written as the seed does: `<outDialCode/>`.
@@ -77,17 +80,21 @@ class _Template(NamedTuple):
         """
         if not escaper.is_plain(rows):
             rows = [[escaper.text(text) for text in row] for row in rows]
-        empty = [self.empty[at] for at, column in enumerate(zip(*rows, strict=True)) if "" in column]
-        whole, rest = self.whole, nested or [""] * len(rows)
-        made = [whole % (*row, more) for row, more in zip(rows, rest, strict=True)]
-        for pair, single in empty:
-            made = [row.replace(pair, single) for row in made]
+        whole, some_empty = self.whole, []
+        for name, column in zip(self.names, zip(*rows, strict=True), strict=False):
+            if not any(column):
+                whole = whole.replace(f"<{name}>%s</{name}>", f"<{name}/>%s")
+            elif "" in column:
+                some_empty.append(name)
+        made = [whole % (*row, more) for row, more in zip(rows, nested or [""] * len(rows), strict=True)]
+        for name in some_empty:
+            made = [row.replace(f"<{name}></{name}>", f"<{name}/>") for row in made]
         return made
 
 
 def _template(element: str, names: Sequence[str]) -> _Template:
     whole = "".join(f"<{name}>%s</{name}>" for name in names)
-    return _Template(_element(element, f"{whole}%s"), tuple((f"<{name}></{name}>", f"<{name}/>") for name in names))
+    return _Template(_element(element, f"{whole}%s"), tuple(names))
 
 
 def _element(name: str, content: str) -> str:
@@ -102,8 +109,12 @@ _MESSAGE = _template("message", ChatMessage.__struct_fields__)
 
 def _filled(template: _Template, records: Sequence[Struct], kind: Kind, escaper: Escaper) -> list[str]:
     """Return records in a template, their nested fields last."""
-    texts = [list(map(str, astuple(record)[:-1])) for record in records]
-    return template.fill(texts, escaper, [_nested_xml(kind.pairs(record), kind, escaper) for record in records])
+    texts, nested, empty = [], [], f"<{kind.nested}/>"
+    for record in records:
+        *plain, last = astuple(record)
+        texts.append(list(map(str, plain)))
+        nested.append(empty if last is kind.nothing else _nested_xml(kind.pairs(record), kind, escaper))
+    return template.fill(texts, escaper, nested)
 
 
 def _nested_xml(pairs: Pairs, kind: Kind, escaper: Escaper) -> str:
