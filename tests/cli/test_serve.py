@@ -14,8 +14,10 @@ from tests.server.tls import Certificate, certificate
 from tests.vendors.eightbyeight.ftpsclient import Client
 from typer.testing import CliRunner, Result
 
+from voxkeep.access import Access
 from voxkeep.cli import serve
 from voxkeep.cli.main import app
+from voxkeep.vendors.eightbyeight.ftpserver import FtpsServer
 
 RECORDINGS = f"{V2}/recordings?{EVERYTHING}"
 ONLY_HTTPS = "Only HTTPS is accepted here"
@@ -104,6 +106,33 @@ def test_files_are_served_over_ftps_beside_https(home: Path, made: Certificate) 
             run("tenant", "ftps-password", "acme-ns", "--remove", "--data", str(home))
             with pytest.raises(ftplib.error_temp, match="421"):
                 client.nlst()
+
+
+def test_access_runs_before_ftps_is_served_and_until_nobody_is(
+    home: Path, made: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def noting(owner: type, name: str) -> None:
+        known: Callable[..., object] = getattr(owner, name)
+
+        def noted(self: object) -> object:
+            told.append(f"{owner.__name__}.{name}")
+            return known(self)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    async def served(*_: object, **__: object) -> None:
+        told.append("served")
+
+    for owner in (Access, FtpsServer):
+        noting(owner, "start")
+        noting(owner, "stop")
+    monkeypatch.setattr(serve, "serve", served)
+    monkeypatch.setattr(serve, "set_up_logging", lambda: None)
+    command = ["serve", "--data", str(home), *made.options, "--ftps-port", "0"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert told == ["Access.start", "FtpsServer.start", "served", "FtpsServer.stop", "Access.stop"]
 
 
 def test_the_ftps_port_may_come_from_the_settings(home: Path, made: Certificate) -> None:

@@ -14,7 +14,7 @@ from voxkeep.archive import catalog, pages, search
 from voxkeep.archive.alarms import Alarms
 from voxkeep.archive.changes import Changes
 from voxkeep.archive.errors import ArchiveError, RemovalRefused, UnknownRecording, UnknownTranscript
-from voxkeep.archive.folders import Files, all_folders, has_files
+from voxkeep.archive.folders import Files, FolderState, all_folders, has_files, state_of
 from voxkeep.archive.intake import Incoming, Intake, Kept, NewAudio
 from voxkeep.archive.migrations import MIGRATIONS
 from voxkeep.archive.model import Call, Message, Recording, State, Transcript
@@ -242,6 +242,10 @@ class Archive:
     async def has_folder(self, tenant: TenantId, folder: str) -> bool:
         """Tell whether a tenant has a kept recording in a folder."""
         return await has_files(self.database, tenant, folder)
+
+    async def folder_state(self, tenant: TenantId, folder: str) -> FolderState:
+        """Return what is another one after anything in a folder has changed."""
+        return await state_of(self.database, tenant, folder)
 
     def in_folder(
         self, tenant: TenantId, folder: str, columns: Sequence[str], shape: Callable[[list[Row]], T]

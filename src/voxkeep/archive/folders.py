@@ -4,7 +4,7 @@ Reads go by the index (tenant, file_name). Only recordings whose audio is there 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Self, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from voxkeep.archive.filenames import AFTER_DIGITS
 from voxkeep.archive.model import State
@@ -31,7 +31,23 @@ WITH RECURSIVE first_files (name) AS (
 )
 SELECT substr(name, 1, {FOLDER_LENGTH}) FROM first_files WHERE {IN_FOLDER}
 """  # noqa: S608 -- our own
-BETWEEN = f"FROM recordings WHERE tenant = $1 AND file_name > $2 AND file_name < $3 AND {KEPT}"
+RANGE = "FROM recordings WHERE tenant = $1 AND file_name > $2 AND file_name < $3"
+BETWEEN = f"{RANGE} AND {KEPT}"
+# a kept row changes in one thing only: a later leg may tell the number that was dialled, where there was none
+STATE = (
+    f"SELECT count(*), count(CASE WHEN {KEPT} THEN 1 END), count(nullif(dialled_number, '')), "
+    f"coalesce(max(kept_at), 0), coalesce(max(removed_at), 0) {RANGE}"
+)
+
+
+class FolderState(NamedTuple):
+    """Changes whenever what is told of a folder's files does; times in ms."""
+
+    rows: int
+    files: int
+    dialled: int
+    kept_at: int
+    removed_at: int
 
 
 async def all_folders(database: Database, tenant: TenantId) -> list[str]:
@@ -43,6 +59,12 @@ async def has_files(database: Database, tenant: TenantId, folder: str) -> bool:
     """Tell whether there is any file in a folder."""
     rows = await database.read(f"SELECT 1 {BETWEEN} LIMIT 1", tenant, *_bounds(folder))
     return bool(rows)
+
+
+async def state_of(database: Database, tenant: TenantId, folder: str) -> FolderState:
+    """Return the state of a folder: one read of its rows, whatever the other folders hold."""
+    (row,) = await database.read(STATE, tenant, *_bounds(folder))
+    return FolderState(*row)
 
 
 class Files(Generic[T]):

@@ -12,13 +12,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.server.harness import START, World
 
+from voxkeep.archive.catalog import own_call
+from voxkeep.archive.folders import state_of
 from voxkeep.archive.model import Recording, Tenant, WrapUpCode
 from voxkeep.archive.query import START as FROM_THE_START
 from voxkeep.archive.query import Question, Scope
 from voxkeep.archive.rows import list_text
-from voxkeep.archive.units import EpochMs
+from voxkeep.archive.units import DurationMs, EpochMs, RecordingId, uuid7
 from voxkeep.database import Row
 from voxkeep.vendors.eightbyeight import index as module
 from voxkeep.vendors.eightbyeight import wire
@@ -219,7 +222,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return made
 
 
-async def test_a_change_anywhere_has_it_made_anew_and_readers_keep_theirs(
+async def test_a_change_in_the_folder_has_it_made_anew_and_readers_keep_theirs(
     indexes: Indexes, world: World, acme: Tenant, kept: list[Recording]
 ) -> None:
     old = await asyncio.to_thread(indexes.of, acme, FOLDER)
@@ -228,6 +231,45 @@ async def test_a_change_anywhere_has_it_made_anew_and_readers_keep_theirs(
     new = await asyncio.to_thread(indexes.of, acme, FOLDER)
     assert [each["AGENT NAME"] for each in read(new.pread(0, new.size))] == ["agent0", "agent2"]
     assert old.pread(0, old.size) == whole
+
+
+async def test_what_another_tenant_or_another_day_gets_has_nothing_made_anew(
+    indexes: Indexes, world: World, acme: Tenant, other: Tenant, kept: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await asyncio.to_thread(indexes.of, acme, FOLDER)
+    made = counted(monkeypatch)
+    await world.keep(other, EpochMs(START), audio="bare")
+    await world.keep(acme, START + 86_400_000, audio="bare")
+    assert await asyncio.to_thread(indexes.of, acme, FOLDER) is first
+    assert made == []
+    await world.keep(acme, START + 60_000, audio="bare")
+    assert len(read(await text(indexes, acme))) == len(kept) + 1
+    assert len(made) == 1
+
+
+async def test_a_number_that_a_later_leg_tells_on_another_day_is_in_the_index(
+    indexes: Indexes, world: World, acme: Tenant
+) -> None:
+    at = EpochMs(START)
+    call = own_call(Recording(tenant=acme.id, id=RecordingId(uuid7(at)), started_at=at, duration_ms=DurationMs(1000)))
+    await world.keep(acme, START, audio="bare", call=call, skill="Sales")
+    state = await state_of(world.archive.database, acme.id, FOLDER)
+    (before,) = read(await text(indexes, acme))
+    told = replace(call, dialled_number="8005550100")
+    await world.keep(acme, START + 86_400_000, audio="bare", call=told, skill="Sales")
+    assert await state_of(world.archive.database, acme.id, FOLDER) == state._replace(dialled=1)
+    (after,) = read(await text(indexes, acme))
+    assert (before["PHONE CHANNEL"], after["PHONE CHANNEL"]) == ("", "8005550100")
+
+
+async def test_a_removal_and_a_coming_at_once_do_not_hide_each_other(
+    indexes: Indexes, world: World, acme: Tenant, kept: list[Recording]
+) -> None:
+    await text(indexes, acme)
+    await world.archive.remove(acme.id, kept[0].id)
+    added = await world.keep(acme, START + 60_000, audio="bare")
+    names = [each["FILENAME"] for each in read(await text(indexes, acme))]
+    assert names == [each.file_name[10:] for each in (*kept[1:], added)]
 
 
 async def test_only_the_last_few_are_held_and_no_file_is_left_open(

@@ -13,6 +13,7 @@ from tests.server.harness import CLIP, START, WAV, World
 
 from voxkeep.access import Action, Outcome
 from voxkeep.archive.model import Recording, State, Tenant
+from voxkeep.vendors.eightbyeight import tree as module
 from voxkeep.vendors.eightbyeight.bridge import Bridge
 from voxkeep.vendors.eightbyeight.ftpview import FACTS, View, fact_line, list_line
 from voxkeep.vendors.eightbyeight.index import Indexes, index_name
@@ -148,6 +149,31 @@ async def test_a_file_is_read_from_any_place(tree: Tree, kept: list[Recording]) 
         assert file.closed
 
     await asyncio.to_thread(reading)
+
+
+async def test_an_index_that_was_told_of_is_the_one_that_comes(
+    tree: Tree, world: World, acme: Tenant, kept: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/{FOLDER}/{index_name(FOLDER)}"
+    for look in (lambda: tree.entry(path), lambda: next(tree.entries(f"/{FOLDER}"))):
+        size = (await asyncio.to_thread(look)).size
+        await world.keep(acme, START + 2000 + size, audio="bare")
+        file = await asyncio.to_thread(tree.open, path)
+        assert len(file.read(10_000)) == file.size == size
+        assert (await asyncio.to_thread(tree.entry, path)).size == size
+    monkeypatch.setattr(module, "SHOWN_SECONDS", 0.0)
+    later = tree_of(world, acme)
+    file = await asyncio.to_thread(later.open, path)
+    assert file.read(10_000).count(b"\r\n") == len(kept) + 3
+    await world.keep(acme, START + 9000, audio="bare")
+    assert (await asyncio.to_thread(later.entry, path)).size > file.size
+
+
+async def test_a_list_is_a_new_look(tree: Tree, world: World, acme: Tenant, kept: list[Recording]) -> None:
+    assert kept
+    index, *_ = await entries(tree, f"/{FOLDER}")
+    await world.archive.remove(acme.id, kept[0].id)
+    assert (await entries(tree, f"/{FOLDER}"))[0].size < index.size
 
 
 async def test_two_readers_of_an_index_do_not_disturb_each_other(tree: Tree, kept: list[Recording]) -> None:

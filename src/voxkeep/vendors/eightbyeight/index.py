@@ -2,7 +2,7 @@
 
 Its values are those of the API's files; the names and the order of its columns are the vendor's. An index is written
 once, chunk by chunk, into a file without a name, so that its size is known before it is sent; the last few are held
-until something in the archive changes. Called in threads that may block.
+until something in their folder changes. Called in threads that may block.
 """
 
 import csv
@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from voxkeep.archive import Archive
+from voxkeep.archive.folders import FolderState
 from voxkeep.archive.model import Tenant, name_in
 from voxkeep.archive.units import TenantId
 from voxkeep.database import Row
@@ -139,9 +140,7 @@ def _csv(lines: Sequence[Sequence[object]]) -> bytes:
 class Index:
     """A finished index; what it lies in goes with it."""
 
-    def __init__(self, seq: int, modified: int, file: BinaryIO) -> None:
-        self.seq = seq
-        """Number of the archive's newest change when it was begun."""
+    def __init__(self, modified: int, file: BinaryIO) -> None:
         self.modified = modified
         """When its newest recording was kept, in seconds."""
         self._descriptor = os.dup(file.fileno())
@@ -156,6 +155,14 @@ class Index:
 Key = tuple[TenantId, str, str]
 
 
+class Held(NamedTuple):
+    """An index, and of when it is: the number of the archive's newest change and the folder's state before that."""
+
+    seq: int
+    state: FolderState
+    finished: Index
+
+
 class Indexes:
     """The indexes of an archive's folders. Safe to use from many threads: each index is made once."""
 
@@ -164,7 +171,7 @@ class Indexes:
         self._bridge = bridge
         self._lock = Lock()
         self._making: WeakValueDictionary[Key, _Making] = WeakValueDictionary()
-        self._held: OrderedDict[Key, Index] = OrderedDict()
+        self._held: OrderedDict[Key, Held] = OrderedDict()
 
     def of(self, tenant: Tenant, folder: str) -> Index:
         """Return the index of a folder as of now. Raises OSError."""
@@ -176,18 +183,24 @@ class Indexes:
             with self._lock:
                 held = self._held.get(key)
             if held is None or held.seq != seq:
-                held = self._make(seq, tenant, folder)
+                held = self._renewed(held, seq, tenant, folder)
             self._hold(key, held)
-        return held
+        return held.finished
 
-    def _hold(self, key: Key, index: Index) -> None:
+    def _renewed(self, held: Held | None, seq: int, tenant: Tenant, folder: str) -> Held:
+        """Return the index that was held if nothing in its folder has changed, else another."""
+        state = self._bridge(self._archive.folder_state(tenant.id, folder))
+        index = held.finished if held is not None and held.state == state else self._make(tenant, folder)
+        return Held(seq, state, index)
+
+    def _hold(self, key: Key, held: Held) -> None:
         with self._lock:
-            self._held[key] = index
+            self._held[key] = held
             self._held.move_to_end(key)
             if len(self._held) > HELD:
                 self._held.popitem(last=False)
 
-    def _make(self, seq: int, tenant: Tenant, folder: str) -> Index:
+    def _make(self, tenant: Tenant, folder: str) -> Index:
         parts = self._archive.in_folder(tenant.id, folder, COLUMNS, lambda rows: part_of(rows, tenant.zone))
         newest = 0
         with tempfile.TemporaryFile(dir=self._archive.home) as file:
@@ -196,7 +209,7 @@ class Indexes:
                 file.write(part.text)
                 newest = max(newest, part.newest)
             file.flush()
-            return Index(seq, newest // 1000, file)
+            return Index(newest // 1000, file)
 
 
 class _Making:

@@ -8,6 +8,7 @@ Knows no FTP. Called in threads that may block; refusals are the OSErrors of a f
 import errno
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -24,11 +25,13 @@ from voxkeep.audio.render import Form, is_form, wav_size_bytes
 from voxkeep.database import Row
 from voxkeep.vault import Reader
 from voxkeep.vendors.eightbyeight.bridge import Bridge
-from voxkeep.vendors.eightbyeight.index import FILE_NAME, Indexes, index_name
+from voxkeep.vendors.eightbyeight.index import FILE_NAME, Index, Indexes, index_name
 
 PATH = re.compile(r"/(?:(S\d{8})(?:/([^/]+))?)?", re.ASCII)
 COLUMNS = ("ended_at", "audio_bytes", "container", "codec", "channels", "sample_rate", "samples")
 """What the entry of a recording is made of, behind (file_name, started_at, id)."""
+SHOWN_SECONDS = 10.0
+"""So long a visitor who has seen an index gets that one: what is fetched has the size that was told."""
 
 
 class Entry(NamedTuple):
@@ -82,6 +85,15 @@ class OpenFile:
             self._close()
 
 
+class Shown(NamedTuple):
+    """The index that a visitor saw last."""
+
+    folder: str
+    until: float
+    """On the monotonic clock, in seconds."""
+    finished: Index
+
+
 class Tree:
     """See the module; one for each who is let in."""
 
@@ -91,6 +103,7 @@ class Tree:
         self._bridge = bridge
         self._indexes = indexes
         self._visitor = visitor
+        self._shown: Shown | None = None
 
     def entry(self, path: str) -> Entry:
         """Return what is at an absolute path. Raises OSError: ENOENT, or what the bridge raises."""
@@ -112,6 +125,7 @@ class Tree:
             raise _error(errno.ENOTDIR, path)
         folder, _ = place_of(path)
         self._note(Action.LIST, path)
+        self._shown = None  # a list is a new look
         return self._files(folder) if folder else self._folders()
 
     def _folders(self) -> Iterator[Entry]:
@@ -126,8 +140,15 @@ class Tree:
             yield from chunk
 
     def _index_entry(self, folder: str) -> Entry:
-        index = self._indexes.of(self._visitor.tenant, folder)
+        index = self._index(folder)
         return Entry(index_name(folder), index.size, index.modified)
+
+    def _index(self, folder: str) -> Index:
+        now = time.monotonic()
+        shown = self._shown
+        if shown is None or shown.folder != folder or now >= shown.until:
+            shown = self._shown = Shown(folder, now + SHOWN_SECONDS, self._indexes.of(self._visitor.tenant, folder))
+        return shown.finished
 
     def open(self, path: str) -> OpenFile:
         """Open a file; a recording's audio is made where there is no WAV of it yet.
@@ -154,7 +175,7 @@ class Tree:
 
     def _open_index(self, path: str, folder: str) -> OpenFile:
         self.entry(path)
-        index = self._indexes.of(self._visitor.tenant, folder)
+        index = self._index(folder)
         self._note(Action.LIST, path)
         return OpenFile(path, index.size, index.pread, lambda: None)
 
