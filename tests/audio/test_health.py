@@ -124,6 +124,7 @@ def test_the_stored_values_never_change() -> None:
         "ONE_WAY": 8,
         "CLIPPED": 16,
         "SHORT": 32,
+        "UNREADABLE": 64,
     }
 
 

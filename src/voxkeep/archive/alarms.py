@@ -19,7 +19,9 @@ AUDIO_ALTERED = "audio-altered"
 """A recording's bytes are not as many as were kept."""
 RENDITION_FAILED = "rendition-failed"
 """A form of a recording's audio cannot be made."""
-KINDS = (AUDIO_MISSING, AUDIO_ALTERED, RENDITION_FAILED)
+PUSH_UNJOINED = "push-unjoined"
+"""A recording was pushed of whose call others were collected, and it is not clear which of them it is."""
+KINDS = (AUDIO_MISSING, AUDIO_ALTERED, RENDITION_FAILED, PUSH_UNJOINED)
 LOOK_AGAIN_SECONDS = 10.0
 """How late another process's alarms may be known here."""
 MOST_KNOWN = 100_000

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from msgspec.structs import replace
 
@@ -15,10 +15,10 @@ from voxkeep.archive.alarms import Alarms
 from voxkeep.archive.changes import Changes
 from voxkeep.archive.errors import ArchiveError, RemovalRefused, UnknownRecording, UnknownTranscript
 from voxkeep.archive.folders import Files, FolderState, all_folders, has_files, state_of
-from voxkeep.archive.intake import Incoming, Intake, Kept, NewAudio
+from voxkeep.archive.intake import Also, Incoming, Intake, Kept, NewAudio
 from voxkeep.archive.migrations import MIGRATIONS
 from voxkeep.archive.model import Call, Message, Recording, State, Transcript
-from voxkeep.archive.query import Position, Question, Scope, TimeRange
+from voxkeep.archive.query import Ends, Position, Question, Scope, TimeRange
 from voxkeep.archive.renditions import Renditions
 from voxkeep.archive.rows import recording_of
 from voxkeep.archive.streams import Chunks, Stream
@@ -125,15 +125,16 @@ class Archive:
         call: Call | None = None,
         call_is_whole: bool = True,
         renditions: Sequence[tuple[Form, Source]] = (),
+        also: Also | None = None,
     ) -> Kept:
         """Keep a recording; when this returns, bytes and row are durable.
 
         A key that is held (or removed) already changes nothing, except that one waiting for its audio gets it. A
         recording without a known call gets a call of its own; a call that is known already is renewed by `call` if
-        that is whole. Raises VaultFull or DatabaseFull: then there is
-        neither row nor file.
+        that is whole. `also` is kept together with a recording that is new or got its audio. Raises VaultFull or
+        DatabaseFull: then there is neither row nor file.
         """
-        return await self._intake.keep(Incoming(recording, audio, call, call_is_whole, renditions))
+        return await self._intake.keep(Incoming(recording, audio, call, call_is_whole, renditions, also))
 
     async def keep_call(self, call: Call) -> Call:
         """Keep a call, or what is newly known of one; returns it as kept."""
@@ -192,6 +193,17 @@ class Archive:
         """Return the same of the next chat transcripts."""
         return await pages.rows_after(self.database, "transcripts", question, after, limit, columns, shape)
 
+    async def page_by_end(
+        self,
+        question: Question,
+        ends: Ends,
+        limit: int,
+        columns: Sequence[str],
+        shape: Callable[[list[Row]], T],
+    ) -> T:
+        """Return what `shape` makes of the next `limit` recordings in order of their ends; see `pages.rows_by_end`."""
+        return await pages.rows_by_end(self.database, question, ends, limit, columns, shape)
+
     async def search(
         self, scopes: Sequence[Scope], question: str, times: TimeRange | None, before: int | None, limit: int
     ) -> list[search.Hit]:
@@ -218,6 +230,13 @@ class Archive:
         sql, names = catalog.select_of_calls(scope.visibility, columns, len(calls))
         values: tuple[Value, ...] = (scope.tenant, *calls, *names)
         return await self.database.read(sql, *values) if calls else []
+
+    async def of_call_keys(self, tenant: TenantId, vendor: str, keys: Sequence[str]) -> list[Recording]:
+        """Return the recordings of the calls that a vendor calls by one of `keys`, tombstones included."""
+        found = [
+            await self.database.read(catalog.SELECT_OF_CALL_KEY, tenant, vendor, key) for key in dict.fromkeys(keys)
+        ]
+        return [recording_of(row) for rows in found for row in rows]
 
     async def by_id(self, tenant: TenantId, identity: RecordingId) -> Recording | None:
         """Return a recording, tombstones included."""
@@ -271,6 +290,70 @@ class Archive:
         Raises AudioNotReady when there is no audio yet, AudioMissing, AudioError, VaultError or DatabaseError.
         """
         return await self.renditions.open_made(recording, form)
+
+    async def annotate(
+        self,
+        tenant: TenantId,
+        identity: RecordingId,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+        also: Work[None] | None = None,
+    ) -> Recording:
+        """Change what a recording's `extra` holds; nothing else of it ever changes. Returns it as it is then.
+
+        `change` makes the new of the old, inside the transaction; the old one given back changes nothing. `also` is
+        kept together with it or not at all. Raises UnknownRecording, also for a removed one.
+        """
+
+        async def work(transaction: Transaction) -> Recording:
+            rows = await transaction.rows(catalog.SELECT_BY_ID, tenant, identity.bytes)
+            recording = recording_of(rows[0]) if rows else None
+            if recording is None or recording.state is State.REMOVED:
+                raise UnknownRecording(f"no recording {identity}")
+            extra = change(recording.extra)
+            if extra == recording.extra:
+                return recording
+            annotated = replace(recording, extra=extra)
+            await catalog.annotate(transaction, annotated)
+            if also is not None:
+                await also(transaction)
+            return annotated
+
+        return await self.database.write(work)
+
+    async def renew(
+        self,
+        tenant: TenantId,
+        identity: RecordingId,
+        change: Callable[[Recording], Recording | None],
+        *,
+        call: Call | None = None,
+    ) -> Recording | None:
+        """Give a recording that is held what its vendor newly tells of it, its key too.
+
+        Its id, audio, file name and state stay. `change` says what is told of the one that is held; None leaves it as
+        it is. Returns it as it is then, None where there is none, or only a removed one. Raises VaultError.
+        """
+        held = await self.by_id(tenant, identity)
+        if held is None or held.state is State.REMOVED:
+            return None
+        told = change(held)
+        if told is None:
+            return held
+        audio = await self._intake.renamed(held, told)
+        forms = await self.renditions.names(held)
+
+        async def work(transaction: Transaction) -> Recording | None:
+            rows = await transaction.rows(catalog.SELECT_BY_ID, tenant, identity.bytes)
+            if not rows or recording_of(rows[0]) != held:
+                return None  # somebody was faster
+            return await catalog.renew(transaction, held, told, audio, call)
+
+        renewed = await self.database.write(work)
+        if audio != held.audio:
+            # the objects of the old name, or of the new one where nothing came of it
+            spare = replace(told, id=identity, audio=audio) if renewed is None else held
+            await self._intake.remove_unshared(spare, [] if renewed is None else forms)
+        return renewed
 
     async def may_remove(self, kept: Recording | Transcript) -> str | None:
         """Return why a recording or chat may not be removed, or None. Nothing forbids it yet."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from voxkeep.archive import changes, filenames
-from voxkeep.archive.model import Call, Recording, Rendition, State
+from voxkeep.archive.model import Audio, Call, Recording, Rendition, State
 from voxkeep.archive.query import Visibility
 from voxkeep.archive.rows import (
     CALL_COLUMNS,
@@ -13,6 +13,7 @@ from voxkeep.archive.rows import (
     RECORDING_COLUMNS,
     call_of,
     call_values,
+    extra_text,
     insert_statement,
     recording_of,
     recording_values,
@@ -29,6 +30,10 @@ _CALL = ", ".join(CALL_COLUMNS)
 SELECT_BY_ID = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND id = $2"  # noqa: S608
 SELECT_BY_FILE_NAME = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND file_name = $2"  # noqa: S608
 SELECT_BY_KEY = f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
+SELECT_OF_CALL_KEY = (
+    f"SELECT {_RECORDING} FROM recordings WHERE tenant = $1 AND call IN "  # noqa: S608
+    "(SELECT id FROM calls WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3)"
+)
 INSERT_RECORDING = insert_statement("recordings", RECORDING_COLUMNS)
 SELECT_CALL = f"SELECT {_CALL} FROM calls WHERE tenant = $1 AND vendor = $2 AND vendor_key = $3"  # noqa: S608
 INSERT_CALL = insert_statement("calls", CALL_COLUMNS)
@@ -182,6 +187,55 @@ async def note_form(transaction: Transaction, recording: Recording, rendition: R
 async def order_rendition(transaction: Transaction, recording: Recording, form: str) -> None:
     """Have a form made by whoever walks the jobs."""
     await transaction.execute(INSERT_JOB, recording.tenant, recording.id.bytes, form, now_ms())
+
+
+async def annotate(transaction: Transaction, recording: Recording) -> None:
+    """Write a recording's free fields anew."""
+    await transaction.execute(
+        "UPDATE recordings SET extra = $3 WHERE tenant = $1 AND id = $2",
+        recording.tenant,
+        recording.id.bytes,
+        extra_text(recording.extra),
+    )
+    await tell(transaction, "recording.annotated", recording)
+
+
+async def renew(
+    transaction: Transaction, held: Recording, told: Recording, audio: Audio | None, call: Call | None
+) -> Recording:
+    """Give a recording all that is newly told of it, and its call; its id, file name and state stay.
+
+    `audio` is the same audio under the name that it has by now; under another one its forms are to be made again.
+    """
+    known = await ensure_call(transaction, call or own_call(told), renew=False)
+    renewed = replace(
+        told,
+        id=held.id,
+        call=known.id,
+        call_key=told.call_key or known.key,
+        file_name=held.file_name,
+        state=held.state,
+        audio=audio,
+        opus_bytes=held.opus_bytes,
+        kept_at=held.kept_at,
+        removed_at=held.removed_at,
+    )
+    if audio != held.audio:
+        renewed = await _without_forms(transaction, renewed)
+    await transaction.execute("DELETE FROM recordings WHERE tenant = $1 AND id = $2", held.tenant, held.id.bytes)
+    await transaction.execute(INSERT_RECORDING, *recording_values(renewed))
+    await tell(transaction, "recording.renewed", renewed)
+    return renewed
+
+
+async def _without_forms(transaction: Transaction, recording: Recording) -> Recording:
+    """Forget the forms of a recording, whose names tell what it was called, and have them made again."""
+    key = (recording.tenant, recording.id.bytes)
+    forms = await transaction.rows("DELETE FROM renditions WHERE tenant = $1 AND recording = $2 RETURNING form", *key)
+    for (form,) in forms:
+        await order_rendition(transaction, recording, form)
+    # an original that is Ogg/Opus itself still is
+    return replace(recording, opus_bytes=None) if (Form.OPUS,) in forms else recording
 
 
 async def bury(transaction: Transaction, recording: Recording, free_at: EpochMs) -> bool:

@@ -23,7 +23,7 @@ class Change(Struct, frozen=True, kw_only=True):
     seq: int
     at: EpochMs
     kind: str
-    """recording.kept, .removed, .freed; rendition.made; transcript.kept, .removed, .freed."""
+    """recording.kept, .annotated, .renewed, .removed, .freed; rendition.made; transcript.kept, .removed, .freed."""
     tenant: int
     subject: str
     """The id of the recording or transcript."""

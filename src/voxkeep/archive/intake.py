@@ -1,7 +1,7 @@
 """How a recording comes in: bytes first, durably, then the row that makes them visible."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
@@ -15,14 +15,16 @@ from voxkeep.archive.units import EpochMs, TenantId, recording_key
 from voxkeep.audio.probe import AudioFacts
 from voxkeep.audio.render import FORMS, Form, is_form
 from voxkeep.database import Database, Transaction
-from voxkeep.vault import Source, Staged, Vault
+from voxkeep.vault import Reader, Source, Staged, Vault
 
 WANTED_FORMS = (Form.OPUS,)
 """Forms that every recording gets."""
-
-
+BLOCK_BYTES = 1 << 18
 NOBODY = b""
 """No recording's id."""
+
+Also = Callable[[Transaction, Recording], Awaitable[None]]
+"""What is written together with a recording, given as it is kept."""
 
 
 class NewAudio(Struct, frozen=True):
@@ -41,6 +43,7 @@ class Incoming(Struct, frozen=True):
     call: Call | None = None
     call_is_whole: bool = True
     renditions: Sequence[tuple[Form, Source]] = ()
+    also: Also | None = None
 
 
 class Kept(Struct, frozen=True):
@@ -120,6 +123,29 @@ class Intake:
         )
         return replace(recording, audio=original)
 
+    async def renamed(self, held: Recording, told: Recording) -> Audio | None:
+        """Return the audio of a recording that is called otherwise by now, as an object of that name.
+
+        An object's name tells the key and the day of its recording; by them is found who else uses it. Raises
+        VaultError.
+        """
+        audio = held.audio
+        if audio is None:
+            return None
+        tenant = await self._tenants.name(told.tenant)
+        wanted = object_name(tenant, told.started_at, told.vendor_key, extension_of(audio.container))
+        if wanted == object_name(tenant, held.started_at, held.vendor_key, extension_of(audio.container)):
+            return audio
+        reader = await self._originals.open(audio.name, audio.sha256)
+        try:
+            staged = await self._originals.stage(wanted, _blocks(reader), length=audio.size_bytes)
+        finally:
+            reader.close()
+        try:
+            return replace(audio, name=await staged.place())
+        finally:
+            await staged.discard()
+
     async def place_rendition(self, recording: Recording, form: Form, source: Source) -> Rendition:
         """Make `source` a durable object among the renditions; the catalog does not know it yet."""
         tenant = await self._tenants.name(recording.tenant)
@@ -158,6 +184,11 @@ class Intake:
                 await self._renditions.remove(name)
 
 
+async def _blocks(reader: Reader) -> AsyncIterator[bytes]:
+    for offset in range(0, reader.size, BLOCK_BYTES):
+        yield await reader.pread(offset, BLOCK_BYTES)
+
+
 def _opus_bytes(recording: Recording, audio: NewAudio | None, made: Sequence[Rendition]) -> int | None:
     if audio is not None and is_form(audio.facts, Form.OPUS):
         return audio.staged.size
@@ -178,4 +209,6 @@ async def _keep(transaction: Transaction, incoming: Incoming, made: Sequence[Ren
     if recording.audio is not None and recording.opus_bytes is None:
         for form in WANTED_FORMS:
             await catalog.order_rendition(transaction, recording, form)
+    if incoming.also is not None:
+        await incoming.also(transaction, recording)
     return Kept(recording, new=True)

@@ -10,7 +10,7 @@ Identity is `key`, or without one the audio's SHA-256 and the start, so that imp
 import re
 from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -71,6 +71,10 @@ class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The call's identity, where several recordings belong to one call."""
     call_started_at: int | str | None = None
     call_ended_at: int | str | None = None
+    url: Annotated[str, Meta(min_length=1, max_length=4_096)] | None = None
+    """Where the recording is to be sent once it is kept, http or https, composed as Kazoo does it."""
+    method: Literal["put", "post", "PUT", "POST"] | None = None
+    """The verb it is sent with, put unless given; only with a `url`."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -96,6 +100,8 @@ def parse(text: bytes) -> Line:
         raise BadLine("line", "nested too deeply") from error
     if "\0" in line.audio or PurePath(line.audio).name == "":
         raise BadLine("audio", "not a path")
+    if line.method is not None and line.url is None:
+        raise BadLine("method", "only with a url")
     for name in ("started_at", "call_started_at", "call_ended_at"):
         value = getattr(line, name)
         if value is not None:

@@ -7,7 +7,7 @@ by id within one start, and takes conditions on columns.
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from voxkeep.archive.query import AnyOf, Position, Question, Term
+from voxkeep.archive.query import AnyOf, Ends, Position, Question, Term
 from voxkeep.archive.visibility import condition
 from voxkeep.database import Database, Row, Value
 
@@ -71,3 +71,32 @@ async def rows_after(
         f"ORDER BY started_at, id LIMIT ${len(values) + 1}"
     )
     return await database.read_shaped(shape, sql, *values, limit)
+
+
+async def rows_by_end(
+    database: Database,
+    question: Question,
+    ends: Ends,
+    limit: int,
+    columns: Sequence[str],
+    shape: Callable[[list[Row]], T],
+) -> T:
+    """Return what `shape` makes of the next `limit` rows of (ended_at, id, started_at, *columns); off the event loop.
+
+    `question` gives the scope and the conditions; its times are not looked at.
+    """
+    ended, mark, ascending = ends
+    made = _Statement()
+    texts = [f"tenant = {made.place(question.scope.tenant)}", made.term(Term("ended_at", ended.first, ended.last))]
+    if mark is not None:
+        sign = (">" if ascending else "<") + ("=" if mark.included else "")
+        texts.append(f"(ended_at, id) {sign} ({made.place(mark.ended_at)}, {made.place(mark.id)})")
+    texts += [made.any_of(each) for each in question.conditions]
+    seen, names = condition(question.scope.visibility, first_place=len(made.values) + 1)
+    made.values.extend(names)
+    order = "ended_at, id" if ascending else "ended_at DESC, id DESC"
+    sql = (
+        f"SELECT {', '.join(('ended_at', 'id', 'started_at', *columns))} FROM recordings "  # noqa: S608 -- our own
+        f"WHERE {' AND '.join(texts)} {seen} ORDER BY {order} LIMIT ${len(made.values) + 1}"
+    )
+    return await database.read_shaped(shape, sql, *made.values, limit)

@@ -77,6 +77,23 @@ START = Position(EpochMs(-1), b"")
 """Before every row."""
 
 
+class Mark(NamedTuple):
+    """A row's place in the order of ends (ended_at, id), and whether the row itself belongs to what is asked for."""
+
+    ended_at: EpochMs
+    id: bytes
+    included: bool = False
+
+
+class Ends(NamedTuple):
+    """Recordings in the order of (ended_at, id), or in its reverse: those that ended in a span, from a mark on."""
+
+    span: TimeRange
+    mark: Mark | None = None
+    """None begins at the span's own end."""
+    ascending: bool = True
+
+
 class Question(NamedTuple):
     """Which rows of one tenant are asked for, in the order of start and id. Hashable: a key for what is remembered."""
 
