@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Every install is pinned and hash-checked; the project itself is installed without any download.
-INSTALL = $(PIP) install --require-hashes --requirement
+# Every install is pinned and hash-checked, what must be built too; the project itself needs no download.
+INSTALL = $(PIP) install --require-hashes --no-build-isolation --requirement
 DEMO_OPTIONS ?=
 
 .PHONY: setup setup-dev setup-bench system-packages system-packages-bench demo test check bench lock clean

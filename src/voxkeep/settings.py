@@ -134,6 +134,40 @@ class EightByEight(Struct, frozen=True, forbid_unknown_fields=True):
         return range(int(match[1]), int(match[2]) + 1)
 
 
+class Kazoo(Struct, frozen=True, forbid_unknown_fields=True):
+    """The Kazoo dialect and its limits (seed 004)."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    """Another port to listen on, since Kazoo's clients expect 8000; 0 takes a free one. None: there is no other."""
+    token_seconds: Positive = 3_600
+    """How long a login's token is good, in seconds; using it does not prolong it."""
+    rate_limits: bool = True
+    """Refuse with 429 what comes faster than the buckets below fill."""
+    bucket_tokens: Positive = 100
+    """Tokens in the bucket of one client address and account."""
+    bucket_refill: Positive = 10
+    """Tokens that come into a bucket each second; a request takes one."""
+    login_cost: Positive = 35
+    """Tokens that a login takes."""
+    maximum_range_seconds: Positive = 2_682_000
+    """Longest window of a list, and its length where none is given: 31 days and an hour."""
+    push_bytes: Positive = 1 << 30
+    """Largest recording that a cluster may push, in bytes."""
+
+
+class Deliver(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sending recordings out (a recording kept with a `url`)."""
+
+    allow_private_targets: bool = False
+    """Send to loopback, link-local and private addresses, too."""
+    timeout_seconds: Positive = 300
+    """How long one try may take, in seconds."""
+    attempts: Positive = 30
+    """Tries before a delivery is a dead letter."""
+    at_once: Positive = 4
+    """Deliveries under way at one time."""
+
+
 class Collect(Struct, frozen=True, forbid_unknown_fields=True):
     """The collector (`voxkeep collect`)."""
 
@@ -165,6 +199,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     archive: Archive = field(default_factory=Archive)
     xima: Xima = field(default_factory=Xima)
     eightbyeight: EightByEight = field(default_factory=EightByEight)
+    kazoo: Kazoo = field(default_factory=Kazoo)
+    deliver: Deliver = field(default_factory=Deliver)
     collect: Collect = field(default_factory=Collect)
 
 
