@@ -65,6 +65,9 @@ class Fetcher:
         try:
             examination, note = await asyncio.to_thread(self._examine, staged, listed)
             self._check_duration(examination, staged, listed, evidence)
+            if await self._joined(listed, staged):
+                await staged.discard()
+                return Fetched(new=False, size_bytes=staged.size, note=note)
             audio = NewAudio(staged, examination.facts, int(examination.health))
             recording = _as_long_as_its_audio(listed, examination)
             kept = await self._archive.keep(recording, audio, call=listed.call, call_is_whole=listed.call_known)
@@ -73,6 +76,24 @@ class Fetcher:
             await staged.discard()
             raise
         return Fetched(kept.new, staged.size, note)
+
+    async def _joined(self, listed: Listed, staged: Staged) -> bool:
+        """Tell whether the very bytes are held already, as the one recording of the call that came another way.
+
+        Then that one gets the key and all that is listed.
+        """
+        if not listed.may_renew or listed.call is None:
+            return False
+        keys = (listed.call.vendor_key, listed.recording.call_key)
+        of_call = await self._archive.of_call_keys(listed.tenant, listed.vendor, keys)
+        same = [
+            each
+            for each in of_call
+            if each.audio is not None and each.audio.sha256 == staged.sha256 and listed.renewed(each) is not None
+        ]
+        if len(same) != 1:
+            return False
+        return await self._archive.renew(listed.tenant, same[0].id, listed.renewed, call=listed.call) is not None
 
     async def _stage(self, listed: Listed) -> Staged:
         async with self._source.fetch(listed) as download:

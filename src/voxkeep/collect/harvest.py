@@ -210,6 +210,7 @@ class Harvest:
             call_known=listed.call_known or (known is not None and known.call_known),
         )
         if await self._is_held(listed):
+            await self._renew(listed)
             if listed.call is not None and listed.call_known and not (known and known.call_known):
                 await self._archive.keep_call(listed.call)
             return self._ended(item, Ending.HELD)
@@ -225,6 +226,13 @@ class Harvest:
             return await self._archive.transcript(listed.tenant, listed.item.vendor_key, listed.vendor) is not None
         held = await self._archive.by_key(listed.tenant, listed.vendor, listed.item.vendor_key)
         return held is not None and held.state is not State.PENDING
+
+    async def _renew(self, listed: Listed) -> None:
+        """Take what the vendor tells of a recording that came here another way, with less to be known of it."""
+        if listed.may_renew:
+            held = await self._archive.by_key(listed.tenant, listed.vendor, listed.item.vendor_key)
+            if held is not None and listed.renewed(held) is not None:
+                await self._archive.renew(held.tenant, held.id, listed.renewed, call=listed.call)
 
     def _ended(self, item: Item, ending: Ending, reason: str = "", evidence: str = "") -> Item:
         self._report.ended(item.key, item.started_at, ending, reason)

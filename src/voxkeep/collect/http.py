@@ -7,7 +7,7 @@ their words to the reason. Knows no vendor: how one wants to be asked stands in 
 import ipaddress
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
@@ -28,6 +28,7 @@ from voxkeep.collect.errors import (
     TooMuch,
     VendorFailure,
 )
+from voxkeep.collect.resume import PARTIAL, Broken, CutShort, resumed
 from voxkeep.collect.source import Connection, Download
 
 LARGEST_LIST_BYTES = 64 << 20
@@ -93,21 +94,42 @@ class HttpClient:
         """Let go of connections."""
         await self._session.close()
 
+    def hide(self, secret: str) -> None:
+        """Blot out one more secret from now on: one that the vendor gave, say."""
+        if secret and secret not in self._secrets:
+            self._secrets.append(secret)
+
+    def get(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], good: Sequence[int] = OK
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Send a GET; see `request`."""
+        return self.request("GET", path, query, headers, good=good)
+
     @asynccontextmanager
-    async def get(
-        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        good: Sequence[int] = OK,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request in the next slot; yields only what succeeded. Raises VendorFailure, also from the body.
 
-        Redirects are not followed: the token goes to the configured address and nowhere else.
+        `good` are the statuses of success. Redirects are not followed: the token goes to the configured address and
+        nowhere else.
         """
-        request = f"GET {path}"
+        request = f"{method} {path}"
         text = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
         url = URL(f"{self._base}{path}?{text}" if text else f"{self._base}{path}", encoded=True)
         await self._slot()
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
-                if response.status not in OK:
+            async with self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            ) as response:
+                if response.status not in good:
                     raise await self._failure(response, request)
                 yield response
         except TimeoutError as error:
@@ -119,35 +141,55 @@ class HttpClient:
         except aiohttp.ClientError as error:
             raise BadAnswer(f"not HTTP as it should be: {type(error).__name__}", request=request) from error
 
-    async def whole(self, path: str, query: Mapping[str, str], most: int = LARGEST_LIST_BYTES) -> bytes:
+    async def whole(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        most: int = LARGEST_LIST_BYTES,
+        headers: Mapping[str, str] = {},
+    ) -> bytes:
         """Return the whole body of a JSON answer. Raises VendorFailure; TooMuch when it is longer than `most`."""
-        async with self.get(path, query, {"Accept": "application/json"}) as response:
-            body = bytearray()
-            async for block in response.content.iter_chunked(BLOCK_BYTES):
-                body += block
-                if len(body) > most:
-                    raise TooMuch("the list is too long for one answer", request=f"GET {path}")
-            return bytes(body)
+        async with self.get(path, query, {"Accept": "application/json", **headers}) as response:
+            return await self.body(response, most)
+
+    async def body(self, response: aiohttp.ClientResponse, most: int = LARGEST_LIST_BYTES) -> bytes:
+        """Return the whole body of an answer. Raises TooMuch when it is longer than `most`."""
+        body = bytearray()
+        async for block in response.content.iter_chunked(BLOCK_BYTES):
+            body += block
+            if len(body) > most:
+                request = f"{response.method} {response.url.raw_path}"
+                raise TooMuch("the list is too long for one answer", request=request)
+        return bytes(body)
 
     # Audio
 
     @asynccontextmanager
-    async def audio(self, path: str, headers: Mapping[str, str]) -> AsyncIterator[Download]:
-        """Ask for audio. Raises VendorFailure, also from the blocks; text in its place is a BadAnswer."""
+    async def audio(self, path: str, headers: Mapping[str, str], resumes: int = 0) -> AsyncIterator[Download]:
+        """Ask for audio. Raises VendorFailure, also from the blocks; text in its place is a BadAnswer.
+
+        A stream that breaks off is asked for from there on, up to `resumes` times, where the vendor can do that.
+        """
         wanted = {**headers, "Accept-Encoding": "identity"}
-        async with self.get(path, {}, wanted) as response:
+        async with AsyncExitStack() as stack:
+            response = await stack.enter_async_context(self.get(path, {}, wanted))
             if response.content_type.startswith(TEXT_TYPES):
                 raise await self._text_for_audio(response, b"")
             length = None if "Content-Encoding" in response.headers else response.content_length
-            yield Download(self._blocks(response), length)
+            blocks = self._blocks(response)
+            broken = Broken.of(response, length, lambda more: self.get(path, {}, {**wanted, **more}, (PARTIAL,)))
+            if resumes and broken is not None:
+                blocks = resumed(stack, blocks, broken, self._blocks, resumes)
+            yield Download(blocks, length)
 
     async def _text_for_audio(self, response: aiohttp.ClientResponse, head: bytes) -> BadAnswer:
         facts: dict[str, str | int] = {"status": response.status, "content_type": response.content_type}
         raw = self.blotted(head + await self.beginning(response))
         return BadAnswer("text in place of audio", request=f"GET {response.url.raw_path}", raw=raw, facts=facts)
 
-    async def _blocks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        received, head = 0, b""
+    async def _blocks(self, response: aiohttp.ClientResponse, received: int = 0) -> AsyncIterator[bytes]:
+        """Yield the blocks of audio of which `received` bytes came before."""
+        head = b""
         try:
             async for block in response.content.iter_chunked(BLOCK_BYTES):
                 if not received and is_text(block):
@@ -220,10 +262,10 @@ def is_text(head: bytes) -> bool:
     return head.lstrip().startswith(TEXT_BEGINS)
 
 
-def cut_short(request: str, received: int, head: bytes, content_type: str = "", what: str = "the audio") -> BadAnswer:
+def cut_short(request: str, received: int, head: bytes, content_type: str = "", what: str = "the audio") -> CutShort:
     """Return what is to be told of audio, or something else, that broke off."""
     facts: dict[str, str | int] = {"received_bytes": received, "content_type": content_type}
-    return BadAnswer(f"{what} was cut short", request=request, raw=head, facts=facts)
+    return CutShort(f"{what} was cut short", request=request, raw=head, facts=facts)
 
 
 def checked_token(secret: str) -> str:

@@ -45,6 +45,11 @@ class Deleted(Struct, frozen=True):
     reason: str
 
 
+def _as_it_is(held: Recording) -> None:
+    """Change nothing of a recording that is held."""
+    del held
+
+
 class Listed(Struct, frozen=True, kw_only=True):
     """A recording or a chat transcript as the vendor lists it."""
 
@@ -62,6 +67,11 @@ class Listed(Struct, frozen=True, kw_only=True):
     """False where nobody but the audio itself tells the duration that is to be kept."""
     expected_bytes: int | None = None
     """A hint: nothing is refused for it."""
+    renewed: Callable[[Recording], Recording | None] = _as_it_is
+    """What a recording that is held becomes by what is listed; None when it stays as it is, or is another one.
+
+    Asked of the one that has the listed key, or, when none has, of one of the same call with the very same audio.
+    """
     place: str = ""
     """Where the source finds it again; nobody else reads this."""
 
@@ -85,6 +95,11 @@ class Listed(Struct, frozen=True, kw_only=True):
     def vendor(self) -> str:
         """The vendor's name."""
         return self.item.vendor
+
+    @property
+    def may_renew(self) -> bool:
+        """Whether what is listed may change a recording that is held."""
+        return self.renewed is not _as_it_is
 
     @property
     def recording(self) -> Recording:

@@ -95,8 +95,12 @@ class Sources:
         """Remember up to where everything has been listed."""
         await self._set(name, "watermark", watermark)
 
-    async def _set(self, name: str, column: str, value: EpochMs) -> None:
-        sql = f"UPDATE collect_sources SET {column} = $2 WHERE name = $1"  # noqa: S608 -- one of the two above
+    async def set_options(self, name: str, options: Mapping[str, str]) -> None:
+        """Keep what the vendor's source needs to know, in place of what was kept."""
+        await self._set(name, "options", msgspec.json.encode(options).decode())
+
+    async def _set(self, name: str, column: str, value: Value) -> None:
+        sql = f"UPDATE collect_sources SET {column} = $2 WHERE name = $1"  # noqa: S608 -- one of those above
         await self._database.write(lambda transaction: transaction.execute(sql, name, value))
 
 
