@@ -1,5 +1,6 @@
 """Every command in the README does what the README says, run in the order a reader runs them."""
 
+import hashlib
 import json
 import os
 import re
@@ -122,8 +123,17 @@ def test_every_command_of_the_readme_does_what_it_says(reader: Reader) -> None:
     }
     assert verify_ogg_opus(reader.folder / "call.ogg").channels == 1
     collected = next(text for command, text in outputs.items() if "collect run" in command)
-    assert re.search(r"\b3\b", collected)
-    assert len(list((reader.folder / "my-archive" / "vault").rglob("*.ogg"))) == 4
+    # the demo's three, and the one that was pushed to it
+    assert re.search(r"\b4\b", collected)
+    assert len(list((reader.folder / "my-archive" / "vault").rglob("*.ogg"))) == 5
+    documents, pushed = (
+        next(text for line, text in outputs.items() if part in line) for part in ("filter_", "curl -T")
+    )
+    assert json.loads(documents)["status"] == json.loads(pushed)["status"] == "success"
+    pushed_bytes = (reader.folder / "call.mp3").read_bytes()
+    assert json.loads(pushed)["data"]["sha256"] == hashlib.sha256(pushed_bytes).hexdigest()
+    of_kazoo = next(text for command, text in outputs.items() if "run cluster" in command)
+    assert re.search(r"\b4\b", of_kazoo)
     imported = next(text for command, text in outputs.items() if " import " in command)
     assert "1 imported" in imported
     token = next(text for command, text in outputs.items() if "user add" in command)
@@ -132,7 +142,7 @@ def test_every_command_of_the_readme_does_what_it_says(reader: Reader) -> None:
 
 def test_the_readme_names_every_command_there_is() -> None:
     readme = (ROOT / "README.md").read_text()
-    for command in ("demo", "serve", "import", "collect", "tenant", "user", "status"):
+    for command in ("demo", "serve", "import", "collect", "tenant", "user", "status", "kazoo", "deliveries"):
         assert re.search(rf"(voxkeep|make) {command}\b", readme), command
 
 

@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
+GREGORIAN = 62_167_219_200
 STATUSES = ("SAVED", "PENDING", "DELETED_USER", "DELETED_SPACE", "DELETED_TIME", "DELETED_UNKNOWN")
 
 
@@ -55,6 +56,7 @@ class Recording(Base):
 
     tenant: Mapped[int] = mapped_column(primary_key=True)
     started_at: Mapped[int] = mapped_column(primary_key=True)
+    ended_at: Mapped[int]
     id: Mapped[bytes] = mapped_column(primary_key=True)
     duration_ms: Mapped[int]
     vendor: Mapped[str]
@@ -138,6 +140,77 @@ class FileOut(BaseModel):
     extVar2: str  # noqa: N815
     outDialCode: str  # noqa: N815
     wrapUpCode: dict[str, str] = {}  # noqa: N815
+
+
+class ChannelVarsOut(BaseModel):
+    """`custom_channel_vars` as Kazoo shows them."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name.title().replace("_Id", "-ID"), validate_by_name=True)
+
+    account_id: str
+    media_recording_id: str
+
+
+class DocumentOut(BaseModel):
+    """A recording as Kazoo shows it."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    id: str
+    call_id: str
+    cdr_id: str
+    interaction_id: str
+    from_: str = Field(alias="from")
+    to: str
+    request: str
+    direction: str
+    origin: str
+    start: int
+    duration: int
+    duration_ms: int
+    name: str
+    description: str
+    custom_channel_vars: ChannelVarsOut
+    caller_id_name: str
+    caller_id_number: str
+    callee_id_name: str
+    callee_id_number: str
+    content_type: str = "audio/mpeg"
+    media_type: str = "mp3"
+    media_source: str = "recorded"
+
+
+class DocumentsOut(BaseModel):
+    data: list[DocumentOut]
+    page_size: int
+    status: str = "success"
+
+
+def shown_document(recording: Recording, account: str) -> DocumentOut:
+    identity = f"{datetime.fromtimestamp(recording.started_at / 1000, UTC):%Y%m}-{recording.id.hex()}"
+    outbound = recording.direction == "outbound"
+    name = f"{recording.id.hex()}.mp3"
+    return DocumentOut(
+        id=identity,
+        call_id=recording.call_key,
+        cdr_id=f"{identity[:6]}-{recording.call_key}",
+        interaction_id=recording.call_key[-8:],
+        **{"from": f"{recording.caller_number}@bench.sip.test"},
+        to=f"{recording.dialled_number}@bench.sip.test",
+        request=f"{recording.dialled_number}@bench.sip.test",
+        direction="inbound" if outbound else "outbound",
+        origin="outbound to offnet from endpoint" if outbound else "inbound from offnet to endpoint",
+        start=recording.started_at // 1000 + GREGORIAN,
+        duration=recording.duration_ms // 1000,
+        duration_ms=recording.duration_ms,
+        name=name,
+        description=f"recording {name}",
+        custom_channel_vars=ChannelVarsOut(account_id=account, media_recording_id=identity),
+        caller_id_name=recording.agent if outbound else recording.calling_party,
+        caller_id_number=recording.caller_number,
+        callee_id_name=recording.receiving_party if outbound else recording.agent,
+        callee_id_number=recording.dialled_number,
+    )
 
 
 class FilesOut(BaseModel):
@@ -276,6 +349,22 @@ def files(
     query = query.order_by(Recording.started_at, Recording.id).limit(50).offset(n - 1)
     zone = ZoneInfo("America/Denver")
     return RecordingsOut(recordings=FilesOut(file=[shown_file(recording, zone) for recording in db.scalars(query)]))
+
+
+@router.get("/v2/accounts/{account}/recordings")
+def documents(
+    db: Db, tenants: Tenants, account: str, created_from: int, created_to: int, page_size: int = 50
+) -> DocumentsOut:
+    """The first page of a window, by the index on ends."""
+    first, last = ((each - GREGORIAN) * 1000 for each in (created_from, created_to))
+    query = (
+        select(Recording)
+        .where(Recording.tenant.in_(tenants), Recording.ended_at >= first, Recording.ended_at < last + 1000)
+        .order_by(Recording.ended_at, Recording.id)
+        .limit(page_size + 1)
+    )
+    found = [shown_document(each, account) for each in db.scalars(query)][:page_size]
+    return DocumentsOut(data=found, page_size=len(found))
 
 
 @router.get("/rest/api/v2/recordings/{tenant}/{key}/audio")

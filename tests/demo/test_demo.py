@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from tests.journeys.processes import serving
 from tests.server.harness import V2, ask_at, demo_process
 
-from voxkeep.access import MIGRATIONS as ACCESS
 from voxkeep.access import Access
 from voxkeep.archive import Archive
 from voxkeep.archive.archive import in_use
@@ -38,6 +37,7 @@ from voxkeep.demo import build as build_module
 from voxkeep.demo.build import Demo, DemoError, Plan, TenantAccess, build, claim
 from voxkeep.demo.chats import SampleChat, sample_chats
 from voxkeep.demo.clips import clips, content
+from voxkeep.demo.kazoo import KazooAccess
 from voxkeep.demo.people import AGENTS, SKILLS, TENANTS
 from voxkeep.demo.sample import Sample, samples
 from voxkeep.settings import Settings
@@ -236,7 +236,7 @@ async def built(tmp_path: Path) -> AsyncIterator[Builder]:
     async def once(plan: Plan) -> tuple[Archive, Demo]:
         await leave()
         lock = claim(tmp_path / "demo")
-        archive = await Archive.at(tmp_path / "demo", Settings(), [ACCESS])
+        archive = await Archive.at(tmp_path / "demo", Settings(), ROOMS)
         opened.append((archive, lock))
         return archive, await build(archive, Access(archive.database, archive.settings, archive.tenants), plan)
 
@@ -285,9 +285,10 @@ async def test_a_second_start_makes_the_same_recordings_and_new_tokens(built: Bu
     if first.end == second.end:  # unless midnight fell between the two
         assert await rows_of(archive, "acme-ns") == before
     tokens = [tenant.token for demo in (first, second) for tenant in demo.tenants]
-    assert len(set(tokens)) == 4
+    assert len(set(tokens)) == 6
     access = Access(archive.database, archive.settings, archive.tenants)
-    assert [await access.tokens.authenticate(token) is not None for token in tokens] == [False, False, True, True]
+    alive = [await access.tokens.authenticate(token) is not None for token in tokens]
+    assert alive == [False] * 3 + [True] * 3
 
 
 async def test_each_token_reaches_one_tenant_with_every_permission(built: Builder) -> None:
@@ -327,12 +328,12 @@ async def test_each_tenant_has_a_second_token_for_8x8s_clients(built: Builder) -
 
 
 async def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
-    archive = await Archive.at(tmp_path / "demo", Settings(), [ACCESS])
+    archive = await Archive.at(tmp_path / "demo", Settings(), ROOMS)
     told: list[tuple[int, int]] = []
     access = Access(archive.database, archive.settings, archive.tenants)
     await build(archive, access, Plan(recordings=10), lambda done, total: told.append((done, total)))
     await archive.close()
-    assert told == [(number, 17) for number in range(1, 18)]
+    assert told == [(number, 21) for number in range(1, 22)]
 
 
 async def test_more_recordings_than_the_agents_can_make_are_refused(archive: Archive) -> None:
@@ -508,6 +509,7 @@ def test_the_command_prints_one_line_serves_and_ends_well(tmp_path: Path, number
         assert [(tenant["name"], tenant["host"]) for tenant in tenants] == [
             ("acme-ns", "acme.xima.test"),
             ("globex-ns", "globex.xima.test"),
+            ("acme-west-ns", "acme-west.xima.test"),
         ]
         token = demo.token("acme-ns")
         records = ask_at(demo.port, "GET", f"{V2}/recordings?{demo.window}", token).json
@@ -583,7 +585,9 @@ def test_the_command_does_not_clear_away_what_was_imported(tmp_path: Path) -> No
 def test_an_environment_file_that_cannot_be_written_is_told_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = Demo((TenantAccess("acme-ns", "acme.xima.test", "vk_secret", "vk_other"),), "start", "end", "key")
+    kazoo = KazooAccess("a" * 32, "acme-ns", "spencer", "a phrase", "b" * 32, "c" * 64, "vk_push_x")
+    tenant = TenantAccess("acme-ns", "acme.xima.test", "vk_secret", "vk_other", kazoo)
+    made = Demo((tenant,), "start", "end", "key", "202401-x")
     ready = _teller(tmp_path / "gone", made, tell_json=True)
 
     async def work() -> None:
@@ -613,7 +617,7 @@ def run_demo(home: Path) -> subprocess.CompletedProcess[str]:
 def test_the_line_tells_the_address_the_tenants_and_the_window(tmp_path: Path) -> None:
     before = now_ms() // DAY_MS
     with demo_process(tmp_path / "demo", "--recordings", "1", "--days", "4") as demo:
-        assert set(demo.document) == {"url", "xima", "8x8"}
+        assert set(demo.document) == {"url", "xima", "8x8", "kazoo"}
         assert demo.document["url"].startswith("http://127.0.0.1:")
         xima = demo.document["xima"]
         assert set(xima) == {"tenants", "start", "end"}
@@ -629,14 +633,18 @@ def test_the_line_tells_the_address_the_tenants_and_the_window(tmp_path: Path) -
         basic = b64encode(f"acme-ns:{eight['token']}".encode()).decode()
         files = ask_at(demo.port, "GET", "/api/recordings/files.json", Authorization=f"Basic {basic}").json
         assert len(files["recordings"]["file"]) == 1
-        assert f"TOKEN_8X8={eight['token']} " in (demo.home / "demo.env").read_text()
+        environment = (demo.home / "demo.env").read_text()
+        assert f"TOKEN_8X8={eight['token']} " in environment
+        kazoo = demo.document["kazoo"]
+        assert f"API_KEY={kazoo['api_key']} " in environment
+        assert kazoo["password"] not in environment
 
 
 async def test_what_was_asked_last_before_a_signal_stands_in_the_trail(tmp_path: Path) -> None:
     with demo_process(tmp_path / "demo", "--recordings", "1") as demo:
         ask_at(demo.port, "GET", f"{V2}/recordings?{demo.window}", demo.token("acme-ns"))
         assert demo.end() == (0, "")
-    archive = await Archive.at(tmp_path / "demo", Settings(), [ACCESS])
+    archive = await Archive.at(tmp_path / "demo", Settings(), ROOMS)
     entries = await Access(archive.database, archive.settings, archive.tenants).audit.read(EpochMs(0))
     await archive.close()
     assert [entry.action for entry in entries if entry.remote] == ["recording.list"]

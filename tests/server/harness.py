@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from voxkeep.access import MIGRATIONS as ACCESS
 from voxkeep.access import Access, AuditEntry, Grant, TenantLimits
 from voxkeep.archive import Archive, NewAudio
 from voxkeep.archive.model import Call, Recording, State, Tenant
@@ -27,6 +26,7 @@ from voxkeep.archive.query import Visibility
 from voxkeep.archive.units import DurationMs, EpochMs, RecordingId, TenantId, now_ms, uuid7
 from voxkeep.audio.probe import AudioFacts
 from voxkeep.audio.render import Form
+from voxkeep.cli.common import ROOMS
 from voxkeep.demo.clips import Clip, clips, content
 from voxkeep.server.app import App
 from voxkeep.server.serve import DIALECTS
@@ -136,7 +136,7 @@ class World:
         return now_ms() if self.now is None else self.now
 
     async def open(self) -> Self:
-        self.archive = await Archive.at(self.home, self.settings, [ACCESS])
+        self.archive = await Archive.at(self.home, self.settings, ROOMS)
         self.access = Access(self.archive.database, self.settings, self.archive.tenants, clock=self._clock)
         dialects = [made(self.archive, self.access) for made in DIALECTS]
         self.app = App(self.archive, dialects, self.settings.server)
@@ -171,9 +171,18 @@ class World:
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self._exchange(method, request_bytes(method, target, sent))
+
+    async def send(self, method: str, target: str, body: bytes, **headers: str) -> Answer:
+        """Send a body; `_` in a header's name stands for `-`."""
+        sent = {"Host": "localhost", "Connection": "close", "Content-Length": str(len(body))}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self._exchange(method, request_bytes(method, target, sent) + body)
+
+    async def _exchange(self, method: str, request: bytes) -> Answer:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(request_bytes(method, target, sent))
+            writer.write(request)
             return parsed(await reader.read(), method)
         finally:
             writer.close()

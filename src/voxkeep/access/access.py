@@ -26,7 +26,8 @@ class Access:
     ) -> None:
         self._database = database
         self._tenants = tenants
-        self._clock = clock
+        self.clock = clock
+        """What is taken for now, in ms since 1970."""
         epoch = Epoch(database)
         self.tokens = Tokens(database, epoch, clock=clock)
         self.passwords = Passwords(database, epoch, clock=clock)
@@ -87,5 +88,5 @@ class Access:
     async def _tell(self, transaction: Transaction, tenant: Tenant, action: Action, by: str) -> None:
         await bump(transaction)
         detail = f"host {tenant.host or '-'}, zone {tenant.zone}, agents {tenant.licensed_agents}"
-        at = EpochMs(self._clock())
+        at = EpochMs(self.clock())
         await append(transaction, AuditEntry(at, by, tenant.id, action, tenant.name, Outcome.DONE, detail))

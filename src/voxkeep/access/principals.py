@@ -16,6 +16,7 @@ class Permission(StrEnum):
     RECORDINGS_LISTEN = "recordings:listen"
     CALLS_LIST = "calls:list"
     RECORDINGS_REMOVE = "recordings:remove"
+    RECORDINGS_ANNOTATE = "recordings:annotate"
     TRANSCRIPTS_READ = "transcripts:read"
     TRANSCRIPTS_REMOVE = "transcripts:remove"
 
@@ -25,6 +26,7 @@ DESCRIPTIONS: Mapping[Permission, str] = {
     Permission.RECORDINGS_LISTEN: "Listen to recordings and download their audio.",
     Permission.CALLS_LIST: "List calls with their recordings (Xima's call-recording-info).",
     Permission.RECORDINGS_REMOVE: "Remove recordings.",
+    Permission.RECORDINGS_ANNOTATE: "Note free fields on recordings (Kazoo's user_metadata).",
     Permission.TRANSCRIPTS_READ: "List, read and search chat transcripts.",
     Permission.TRANSCRIPTS_REMOVE: "Remove the messages of chat transcripts.",
 }

@@ -36,6 +36,7 @@ from voxkeep.cli.common import (
     run,
     secret_from,
 )
+from voxkeep.cli.descendants import add_missing, asked_below
 from voxkeep.collect import Order, SourceConfig, SourceReport, Sources, collect
 from voxkeep.collect.errors import CollectError, Refused, SourceUnusable, VendorFailure
 from voxkeep.collect.http import checked_url
@@ -44,8 +45,10 @@ from voxkeep.collect.report import WORST_LAST, iso, lines, table
 from voxkeep.collect.run import connect
 from voxkeep.collect.source import Factory
 from voxkeep.collect.store import Ledger, Runs
-from voxkeep.vendors.eightbyeight.options import checked_options
+from voxkeep.vendors.eightbyeight import options as of_eightbyeight
 from voxkeep.vendors.eightbyeight.source import EightByEightSource
+from voxkeep.vendors.kazoo import options as of_kazoo
+from voxkeep.vendors.kazoo.source import KazooSource
 from voxkeep.vendors.xima.source import XimaSource, no_options
 
 T = TypeVar("T")
@@ -66,7 +69,9 @@ class Vendor(NamedTuple):
 VENDORS: Mapping[str, Vendor] = {
     "xima": Vendor(XimaSource, no_options, None),
     # 8x8 states no limit
-    "8x8": Vendor(EightByEightSource, checked_options, 0.5, one_account=True),
+    "8x8": Vendor(EightByEightSource, of_eightbyeight.checked_options, 0.5, one_account=True),
+    # Kazoo refills ten a second for each address and account; a login takes 35
+    "kazoo": Vendor(KazooSource, of_kazoo.checked_options, 0.15),
 }
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -87,11 +92,17 @@ def add(
     name: Annotated[str, typer.Argument(help="What the source shall be called.")],
     vendor: Annotated[str, typer.Option(help=f"One of: {', '.join(VENDORS)}.")],
     url: Annotated[
-        str, typer.Option(help="Address of the vendor's API, e.g. https://acme.xima.cloud or https://vcc-na2.8x8.com.")
+        str,
+        typer.Option(
+            help="Address of the vendor's API, e.g. https://acme.xima.cloud, https://vcc-na2.8x8.com or "
+            "https://kazoo.example.com:8443."
+        ),
     ],
     tenant: Annotated[str, typer.Option(help="The archive's tenant to keep the recordings for; made when missing.")],
-    secret_env: Annotated[str | None, typer.Option(help="Environment variable that holds the token.")] = None,
-    secret_file: Annotated[Path | None, typer.Option(help="File that holds the token.")] = None,
+    secret_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the token; Kazoo: the password, or an API key.")
+    ] = None,
+    secret_file: Annotated[Path | None, typer.Option(help="File that holds it.")] = None,
     account: Annotated[str | None, typer.Option(help="8x8: their name of the tenant, if it is not ours.")] = None,
     audio: Annotated[
         str | None,
@@ -106,6 +117,14 @@ def add(
     ] = None,
     ftps_secret_file: Annotated[Path | None, typer.Option(help="8x8: file that holds the FTPS password.")] = None,
     ftps_ca: Annotated[Path | None, typer.Option(help="8x8: PEM file of the authority to trust for FTPS.")] = None,
+    username: Annotated[
+        str | None, typer.Option(help="Kazoo: who logs in with a password; without it the secret is an API key.")
+    ] = None,
+    account_name: Annotated[str | None, typer.Option(help="Kazoo: the account that the user belongs to.")] = None,
+    realm: Annotated[str | None, typer.Option(help="Kazoo: that account's realm, in place of its name.")] = None,
+    account_id: Annotated[
+        str | None, typer.Option(help="Kazoo: whose recordings to collect, if not those of the login's own account.")
+    ] = None,
     pace: Annotated[float | None, typer.Option(min=0, help="Seconds between two requests, send to send.")] = None,
     zone: Annotated[str | None, typer.Option(help="IANA time zone; the tenant's (or UTC) unless given.")] = None,
     allow_http: Annotated[bool, typer.Option("--allow-http", help="Send the token over plain http, too.")] = False,
@@ -129,6 +148,10 @@ def add(
         "ftps_host": ftps_host,
         "ftps_port": ftps_port,
         "ftps_ca": ftps_ca,
+        "username": username,
+        "account_name": account_name,
+        "realm": realm,
+        "account_id": account_id,
     }
     options = _options(vendor, given, second_secret=(ftps_secret_env or ftps_secret_file) is not None)
     _check_zone(zone)
@@ -185,6 +208,29 @@ def remove(name: str, data: Data = DATA_DEFAULT) -> None:
             with source_lock(archive.home, name) if NAME.fullmatch(name) else _nothing():
                 await Sources(archive.database).remove(name)
         out.print(f"removed {name}", markup=False)
+
+    _run(work)
+
+
+@app.command()
+def descendants(
+    name: Annotated[str, typer.Argument(help="A source of Kazoo's.")], json: Json = False, data: Data = DATA_DEFAULT
+) -> None:
+    """Set up a source for each account below a Kazoo account that has none yet: with the same login, a tenant each."""
+
+    async def work() -> None:
+        async with access_at(data) as (archive, access):
+            (config,) = await _asked(archive, [name])
+            with source_lock(archive.home, name):
+                below = await asked_below(await connect(archive, _order(config, None, None)), config)
+                added = await add_missing(archive, access, config, below)
+        if json:
+            print_json(added)
+            return
+        for each in added:
+            out.print(f"added {each.name}: account {each.account_id}, kept for {each.tenant}", markup=False)
+        if not added:
+            out.print(f"{name}: every account below has its source", markup=False)
 
     _run(work)
 

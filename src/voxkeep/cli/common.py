@@ -22,13 +22,15 @@ from voxkeep.archive.archive import DATABASE_NAME, in_use
 from voxkeep.archive.errors import ArchiveError
 from voxkeep.collect import MIGRATIONS as COLLECT
 from voxkeep.database import DatabaseError
+from voxkeep.deliver import MIGRATIONS as DELIVER
 from voxkeep.settings import Settings, SettingsError, load
 from voxkeep.vault import VaultError
+from voxkeep.vendors.kazoo.migrations import MIGRATIONS as KAZOO
 
 T = TypeVar("T")
 
 DONE, INCOMPLETE, USAGE, REFUSED = 0, 1, 2, 3
-ROOMS = (ACCESS, COLLECT)
+ROOMS = (ACCESS, COLLECT, DELIVER, KAZOO)
 """The rooms that bring tables of their own."""
 
 Data = Annotated[

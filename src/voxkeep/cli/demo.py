@@ -13,6 +13,7 @@ from voxkeep.archive import Archive
 from voxkeep.cli.common import DATA_DEFAULT, USAGE, Data, Failure, Json, archive_at, err, out, print_json, run
 from voxkeep.demo.build import ENVIRONMENT, Demo, DemoError, Plan, build, claim
 from voxkeep.server.serve import serve, set_up_logging
+from voxkeep.vendors.kazoo.pushpath import PREFIX as PUSH_PREFIX
 
 EXAMPLES = """
 A sample contact centre is served at {url}. Stop it with Ctrl-C.
@@ -27,8 +28,17 @@ The same calls, and chats, as 8x8 serves them:
 
   curl -u "{tenant}:$TOKEN_8X8" "$URL/api/recordings/files.csv?d=today-7d,today"
   curl -u "{tenant}:$TOKEN_8X8" "$URL/api/recordings/transcripts.json"
+
+And as a Kazoo cluster does; it takes what another cluster pushes, too:
+
+  curl -u "$ACCOUNT_ID:$CREDENTIALS" "$URL/v2/accounts/$ACCOUNT_ID/recordings?page_size=3"
+  curl -T call.ogg "$PUSH_URL/call_recording_1001.ogg?from=1001@acme&to=1002@acme&call_id=1001"
 """
-VARIABLES = "export URL={url} TOKEN={token} TOKEN_8X8={token_8x8} START={start} END={end} KEY={key}\n"
+VARIABLES = (
+    "export URL={url} TOKEN={token} TOKEN_8X8={token_8x8} START={start} END={end} KEY={key}\n"
+    "export ACCOUNT_ID={account_id} CREDENTIALS={credentials} API_KEY={api_key} PUSH_URL={push_url} "
+    "RECORDING_ID={recording_id}\n"
+)
 
 
 def command(
@@ -78,8 +88,19 @@ async def _build(archive: Archive, access: Access, plan: Plan) -> Demo:
 def _teller(home: Path, made: Demo, *, tell_json: bool) -> Callable[[str], None]:
     def ready(url: str) -> None:
         first, environment = made.tenants[0], home / ENVIRONMENT
-        tokens = {"token": first.token, "token_8x8": first.token_8x8}
-        text = VARIABLES.format(url=url, start=made.start, end=made.end, key=made.key, **tokens)
+        text = VARIABLES.format(
+            url=url,
+            token=first.token,
+            token_8x8=first.token_8x8,
+            start=made.start,
+            end=made.end,
+            key=made.key,
+            account_id=first.kazoo.account_id,
+            credentials=first.kazoo.credentials,
+            api_key=first.kazoo.api_key,
+            push_url=_push_url(url, made),
+            recording_id=made.kazoo_id,
+        )
         environment.touch(mode=0o600)
         environment.write_text(text)
         if tell_json:
@@ -90,6 +111,10 @@ def _teller(home: Path, made: Demo, *, tell_json: bool) -> Callable[[str], None]
     return ready
 
 
+def _push_url(url: str, made: Demo) -> str:
+    return f"{url}{PUSH_PREFIX}{made.tenants[0].kazoo.push_secret}"
+
+
 def _document(url: str, made: Demo) -> dict[str, Any]:
     """Return what `--json` prints: how each dialect is reached; all speak of the first tenant."""
     tenants = [{"name": each.name, "host": each.host, "token": each.token} for each in made.tenants]
@@ -98,4 +123,13 @@ def _document(url: str, made: Demo) -> dict[str, Any]:
         "url": url,
         "xima": {"tenants": tenants, "start": made.start, "end": made.end},
         "8x8": {"tenant": first.name, "token": first.token_8x8},
+        "kazoo": {
+            "account_id": first.kazoo.account_id,
+            "account_name": first.kazoo.account_name,
+            "username": first.kazoo.username,
+            "password": first.kazoo.password,
+            "user_id": first.kazoo.user_id,
+            "api_key": first.kazoo.api_key,
+            "push_url": _push_url(url, made),
+        },
     }

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from voxkeep.archive import Archive, NewAudio
 from voxkeep.archive.errors import UnknownTenant
 from voxkeep.archive.manifest import BadLine, Line, call_of, moment, parse, recording_of
-from voxkeep.archive.model import IMPORTED
+from voxkeep.archive.model import IMPORTED, Recording, State
 from voxkeep.archive.units import TenantId
 from voxkeep.audio.errors import AudioError
 from voxkeep.audio.health import Examination, Health, examine
@@ -34,7 +34,9 @@ from voxkeep.cli.common import (
     print_json,
     run,
 )
+from voxkeep.cli.deliveries import Orders
 from voxkeep.database import DatabaseError
+from voxkeep.deliver import BadTarget, Method, checked_url
 from voxkeep.vault import Staged, VaultError
 
 AT_ONCE = 4
@@ -56,6 +58,8 @@ class Report(Struct):
     imported: int = 0
     held: int = 0
     """Were in the archive already."""
+    deliveries: int = 0
+    """Ordered to be sent elsewhere; those that were ordered before are not counted."""
     flagged: dict[str, int] = field(default_factory=dict)
     """Kept, with a health flag; by flag."""
     problems: list[Problem] = field(default_factory=list)
@@ -85,6 +89,8 @@ def _tell(report: Report) -> None:
     out.print(
         f"{report.lines} lines: {report.imported} imported, {report.held} held, {len(report.problems)} not imported"
     )
+    if report.deliveries:
+        out.print(f"  to be sent by 'voxkeep serve': {report.deliveries}")
     for flag, count in sorted(report.flagged.items()):
         out.print(f"  kept and flagged {flag}: {count}")
     for problem in report.problems:
@@ -121,6 +127,7 @@ class Importer:
         self._archive = archive
         self._folder = folder
         self._tenant = tenant
+        self._orders = Orders(archive)
         self._report = Report()
 
     async def run(self, lines: Iterator[tuple[int, bytes]], progress: Callable[[], None]) -> Report:
@@ -154,8 +161,11 @@ class Importer:
 
     async def _take(self, line: Line) -> None:
         tenant = await self._tenant_of(line)
-        if line.key is not None and await self._archive.by_key(tenant, IMPORTED, line.key):
+        if line.url is not None:
+            _check_url(line.url)
+        if line.key is not None and (held := await self._archive.by_key(tenant, IMPORTED, line.key)):
             self._report.held += 1
+            await self._order(line, held)
             return
         started_at = moment(line.started_at, "started_at")
         staged = await self._archive.stage(tenant, started_at, line.key or "import", self._blocks(line))
@@ -173,12 +183,22 @@ class Importer:
         audio = NewAudio(staged, examined.facts, int(examined.health))
         renditions = [] if opus is None else [(Form.OPUS, opus)]
         kept = await self._archive.keep(recording, audio, call=call_of(line, recording), renditions=renditions)
+        await self._order(line, kept.recording)
         if not kept.new:
             self._report.held += 1
             return
         self._report.imported += 1
         for flag in Health(examined.health).words():
             self._report.flagged[flag] = self._report.flagged.get(flag, 0) + 1
+
+    async def _order(self, line: Line, recording: Recording) -> None:
+        if line.url is None or recording.state is State.REMOVED:
+            return
+        try:
+            new = await self._orders.order(recording, line.url, Method((line.method or "put").lower()))
+        except BadTarget as error:
+            raise BadLine("url", str(error)) from None
+        self._report.deliveries += new
 
     async def _tenant_of(self, line: Line) -> TenantId:
         name = line.tenant or self._tenant
@@ -196,6 +216,14 @@ class Importer:
                     yield block
         except OSError as error:
             raise BadLine("audio", f"{line.audio}: {error.strerror}") from error
+
+
+def _check_url(url: str) -> None:
+    """Raise BadLine, without the URL and the secrets in it, when nothing can be sent there."""
+    try:
+        checked_url(url)
+    except BadTarget as error:
+        raise BadLine("url", str(error)) from None
 
 
 def _opened(folder: Path, name: str) -> BinaryIO:

@@ -20,8 +20,12 @@ from voxkeep.archive.units import DAY_MS, EpochMs, TenantId, now_ms, recording_k
 from voxkeep.audio.render import Form
 from voxkeep.demo.chats import sample_chats
 from voxkeep.demo.clips import content
+from voxkeep.demo.kazoo import COST, Cluster, KazooAccess
 from voxkeep.demo.people import AGENTS, TENANTS
 from voxkeep.demo.sample import Sample, samples
+from voxkeep.vendors.kazoo import wire as kazoo
+from voxkeep.vendors.kazoo.accounts import Accounts
+from voxkeep.vendors.kazoo.ids import recording_id
 
 MARKER = "demo.lock"
 ENVIRONMENT = "demo.env"
@@ -36,7 +40,8 @@ MADE_BY_US = (
     "locks",
 )
 NOT_OURS = (
-    ("recordings", "SELECT 1 FROM recordings WHERE vendor <> ? LIMIT 1", (OWN,), "recordings"),
+    # what is pushed to a demo was sent there to see that it works
+    ("recordings", "SELECT 1 FROM recordings WHERE vendor NOT IN (?, ?) LIMIT 1", (OWN, kazoo.VENDOR), "recordings"),
     ("transcripts", "SELECT 1 FROM transcripts WHERE vendor <> ? LIMIT 1", (OWN,), "chats"),
     ("collect_sources", "SELECT 1 FROM collect_sources LIMIT 1", (), "sources to collect from"),
     (
@@ -73,6 +78,7 @@ class TenantAccess(Struct, frozen=True):
     token: str
     token_8x8: str
     """The same rights, for those who ask as 8x8's clients do."""
+    kazoo: KazooAccess
 
 
 class Demo(Struct, frozen=True):
@@ -85,6 +91,8 @@ class Demo(Struct, frozen=True):
     """ISO 8601: nothing lies after it."""
     key: str
     """Key of the first tenant's first recording."""
+    kazoo_id: str
+    """Its id in the Kazoo dialect."""
 
 
 def claim(home: Path) -> BinaryIO:
@@ -168,19 +176,21 @@ async def build(
     counts = [plan.recordings] + [plan.recordings // 10] * (len(TENANTS) - 1)
     wanted: list[Sample] = []
     tenants = []
+    cluster = Cluster(Accounts(archive.database, cost=COST), plan.seed)
     for person, count in zip(TENANTS, counts, strict=True):
         new = Tenant(id=TenantId(0), name=person.name, host=person.host, zone=person.zone, licensed_agents=len(AGENTS))
         tenant = await access.add_tenant(new, by="demo")
         wanted += samples(tenant.id, tenant.name, plan.seed, end, plan.days, count)
         users = (person.service_user, f"{person.service_user}-8x8")
         tokens = [await access.directory.add_with_token(user, {tenant.id: Grant()}, by="demo") for user in users]
-        tenants.append(TenantAccess(tenant.name, tenant.host, *tokens))
+        account = await cluster.add(tenant, person)
+        tenants.append(TenantAccess(tenant.name, tenant.host, tokens[0], tokens[1], account))
         for chat in sample_chats(tenant.id, tenant.name, plan.seed, end, plan.days, person.chats):
             await archive.keep_transcript(chat.transcript, chat.messages)
     await _keep_all(archive, wanted, progress)
     first = min((sample.recording for sample in wanted if sample.clip), key=lambda each: (each.tenant, each.started_at))
     start = EpochMs(end - plan.days * DAY_MS)
-    return Demo(tuple(tenants), _iso(start), _iso(end), recording_key(first.id))
+    return Demo(tuple(tenants), _iso(start), _iso(end), recording_key(first.id), recording_id(first.id.bytes))
 
 
 async def _keep_all(archive: Archive, wanted: list[Sample], progress: Callable[[int, int], None]) -> None:

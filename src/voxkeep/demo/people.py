@@ -11,6 +11,8 @@ class DemoTenant(Struct, frozen=True):
     zone: str
     service_user: str
     chats: int
+    parent: str = ""
+    """The tenant whose Kazoo account is above this one's."""
 
 
 class DemoAgent(Struct, frozen=True):
@@ -25,8 +27,10 @@ class DemoAgent(Struct, frozen=True):
 TENANTS = (
     DemoTenant("acme-ns", "acme.xima.test", "America/Denver", "demo-acme", 24),
     DemoTenant("globex-ns", "globex.xima.test", "Europe/Berlin", "demo-globex", 3),
+    DemoTenant("acme-west-ns", "acme-west.xima.test", "America/Los_Angeles", "demo-acme-west", 2, parent="acme-ns"),
 )
-"""The first is the one that everything is about; the others show that tenants never see each other."""
+"""The first is what everything is about, the second shows that tenants never see each other, the third is below the
+first in Kazoo's eyes."""
 
 SKILLS = (("101", "CC Sales"), ("102", "CC Support"), ("103", "CC Billing"), ("104", "CC Spanish"))
 

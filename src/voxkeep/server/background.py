@@ -1,4 +1,7 @@
-"""Work beside the requests: missing renditions, removals whose grace is over. Durable rows, walked by one loop."""
+"""Work beside the requests: missing renditions, removals whose grace is over, deliveries.
+
+All of it durable rows. Deliveries have loops of their own, so that a slow receiver holds up nothing else.
+"""
 
 import asyncio
 import logging
@@ -6,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from voxkeep.archive import Archive
+from voxkeep.deliver import Deliveries
 
 IDLE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -13,26 +17,35 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def background(archive: Archive) -> AsyncIterator[None]:
-    """Run the loop for as long as the context lasts; begins with a sweep of half-written files."""
-    task = asyncio.create_task(_run(archive))
+    """Run the loops for as long as the context lasts; begins with a sweep of half-written files."""
+    rule = archive.settings.deliver
+    deliveries = Deliveries(archive, rule)
+    loops = [_run(archive), *(_forever(deliveries.send_next) for _ in range(rule.at_once))]
+    tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def _run(archive: Archive) -> None:
-    await _attempt(archive, _sweep)
+    await _attempt(lambda: _sweep(archive))
+    await _forever(lambda: _due(archive))
+
+
+async def _forever(work: Callable[[], Awaitable[int]]) -> None:
     while True:
-        if not await _attempt(archive, _due):
+        if not await _attempt(work):
             await asyncio.sleep(IDLE_SECONDS)
 
 
-async def _attempt(archive: Archive, work: Callable[[Archive], Awaitable[int]]) -> int:
+async def _attempt(work: Callable[[], Awaitable[int]]) -> int:
     try:
-        return await work(archive)
+        return await work()
     except Exception:  # noqa: BLE001 -- see below
         # the loop's edge: the jobs are rows, still there when the disk or the database is well again
         _log.exception("background work failed and will be tried again")

@@ -1,12 +1,13 @@
 """Running the server: the archive's rooms put together, uvicorn around them."""
 
+import asyncio
 import gc
 import logging
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -24,6 +25,8 @@ from voxkeep.server.protocol import BoundedHttpProtocol
 from voxkeep.server.tls import tls_context
 from voxkeep.settings import EightByEight, Server, SettingsError
 from voxkeep.vendors.eightbyeight.api import EightByEightApi
+from voxkeep.vendors.kazoo.api import KazooApi
+from voxkeep.vendors.kazoo.ingest import KazooIngest
 from voxkeep.vendors.xima.api import XimaApi
 from voxkeep.web.zerocopy import ZeroCopy
 
@@ -34,7 +37,13 @@ FAILED = 1
 GC_THRESHOLD = 20_000
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
-DIALECTS: Sequence[Callable[[Archive, Access], Dialect]] = (XimaApi, EightByEightApi, NativeApi)
+DIALECTS: Sequence[Callable[[Archive, Access], Dialect]] = (
+    XimaApi,
+    EightByEightApi,
+    KazooApi,
+    KazooIngest,
+    NativeApi,
+)
 """Every API that is served; each knows its own path."""
 
 _log = logging.getLogger(__name__)
@@ -63,15 +72,31 @@ def set_up_logging() -> None:
 class _Announcing(uvicorn.Server):
     """Tells its address once it listens."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[str], None], more: Sequence[socket.socket] = ()
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._more = more
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            for each in self._more:
+                self.servers.append(await self._listening(each))
             scheme = "http" if self.config.ssl is None else "https"
             self._ready(_url(scheme, self.servers[0].sockets[0].getsockname()))
+
+    async def _listening(self, bound: socket.socket) -> asyncio.Server:
+        """Listen on one more socket, as uvicorn does on its own."""
+
+        def protocol() -> asyncio.Protocol:
+            # uvicorn types its protocols as plain classes of asyncio's
+            made: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+            return made(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(protocol, sock=bound, ssl=self.config.ssl, backlog=BACKLOG)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End on a signal, sooner on a second Ctrl-C.
@@ -87,6 +112,20 @@ class _Announcing(uvicorn.Server):
 def _url(scheme: str, address: tuple[Any, ...]) -> str:
     host, port = address[:2]
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+@contextmanager
+def bound(host: str, port: int | None) -> Iterator[list[socket.socket]]:
+    """Bind one more port (0 takes a free one) for as long as the context lasts; no port, no socket.
+
+    Raises OSError when it cannot be listened on.
+    """
+    if port is None:
+        yield []
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=BACKLOG) as made:
+        yield [made]
 
 
 @asynccontextmanager
@@ -118,8 +157,11 @@ async def serve(
     ready: Callable[[str], None],
     *,
     access_log: bool = False,
+    more: Sequence[socket.socket] = (),
 ) -> None:
     """Serve `archive` until a signal ends it, `access` running; `ready` is told the URL once requests are answered.
+
+    The same is served on `more` sockets that are bound already.
 
     Raises SettingsError when certificate and key cannot be used, and SystemExit(1) when the address cannot be listened
     on; the log tells why.
@@ -131,7 +173,7 @@ async def serve(
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     try:
         async with background(archive):
-            await _Announcing(config, ready).serve()
+            await _Announcing(config, ready, more).serve()
     except SystemExit:  # uvicorn could not listen, has told why, and would end with a code that means something else
         raise SystemExit(FAILED) from None
 

@@ -1,0 +1,171 @@
+"""Pushes from a Kazoo cluster, beside what is durable of them: bytes, row and commit in a bare loop."""
+
+import asyncio
+import io
+import statistics
+import tempfile
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+from urllib.parse import urlencode
+
+import uvloop
+from starlette.types import Message
+
+from bench.data import FOLDER, TENANT
+from bench.harness import SERVER_CORE, Options, Section, at_least, median_ratio, on_core, shown
+from bench.keep import FILE_BYTES, IN_FLIGHT, SPACING_MS, Floor, Side
+from voxkeep.access import Access
+from voxkeep.archive import Archive
+from voxkeep.archive.model import Tenant
+from voxkeep.archive.units import TenantId
+from voxkeep.audio.health import Examination, examine
+from voxkeep.audio.render import Form, render
+from voxkeep.cli.common import ROOMS
+from voxkeep.settings import Settings
+from voxkeep.vendors.kazoo import pushbody
+from voxkeep.vendors.kazoo.accounts import Accounts
+from voxkeep.vendors.kazoo.gregorian import gregorian
+from voxkeep.vendors.kazoo.ingest import KazooIngest
+from voxkeep.vendors.kazoo.pushpath import PREFIX
+
+RATE = 8_000
+FIRST = 1_700_000_000_000
+CHUNK_BYTES = 1 << 16
+"""How the server hands over a body."""
+CREATED = 201
+
+
+def run(options: Options) -> Section:
+    files = options.pick(600, 120)
+    FOLDER.mkdir(exist_ok=True)
+    body = audio()
+    rates: dict[str, list[float]] = {}
+    with (
+        tempfile.TemporaryDirectory(dir=FOLDER) as folder,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        ours, known = (Ours(Path(folder, name), runner, body) for name in ("ours", "known"))
+        with ours.opened(), known.opened():
+            sides: dict[str, tuple[Side, int]] = {
+                "ours": (ours.push, max(files // 10, 2 * IN_FLIGHT)),
+                "known": (known.push_known, files),
+                "floor": (Floor(Path(folder, "floor"), body).keep, files),
+            }
+            with on_core(SERVER_CORE):
+                for turn in range(options.pick(7, 1) + 1):
+                    for name, (side, count) in sides.items():
+                        rate = count / side(turn * files, count)
+                        if turn:
+                            rates.setdefault(name, []).append(rate)
+    return Section(
+        title="Pushes from a Kazoo cluster",
+        what=(
+            f"MP3 files of {FILE_BYTES // 1000} KB (speech-like noise, {RATE // 1000} kHz), each a recording of its "
+            f"own, {IN_FLIGHT} at once, on one core, in one process. Ours: the ingest application without the HTTP "
+            "parser: secret, path and query, stage, decode the whole audio once, keep, the push's row and the trail's "
+            "entry. Probed already: the same, the audio's facts known beforehand, as in `keep`. Durable loop: the one "
+            "of `keep`: SHA-256, file, fsync of each, and a durable row in a commit shared by 32."
+        ),
+        data=f"{files} files a round (a tenth where audio is decoded), on the disk this page was written on",
+        figures=[
+            shown("ours, pushes/s", statistics.median(rates["ours"])),
+            shown("probed already, pushes/s", statistics.median(rates["known"])),
+            shown("durable loop, files/s", statistics.median(rates["floor"])),
+            shown("ours to the durable loop", median_ratio(rates["ours"], rates["floor"]), "{:.0%}"),
+            at_least("probed already to the durable loop", median_ratio(rates["known"], rates["floor"]), 0.7, "{:.0%}"),
+        ],
+    )
+
+
+def audio() -> bytes:
+    """Return MP3 of FILE_BYTES, whole frames but the last."""
+    noise, plain, target = Random(1).randbytes(RATE * 2 * 70), io.BytesIO(), io.BytesIO()
+    with wave.open(plain, "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(noise)
+    render(plain.getvalue(), Form.MP3, target)
+    made = target.getvalue()
+    if len(made) < FILE_BYTES:
+        raise RuntimeError(f"{len(made)} bytes of MP3 are too few")
+    return made[:FILE_BYTES]
+
+
+class Ours:
+    """An archive with one account, and its ingest application."""
+
+    def __init__(self, home: Path, runner: asyncio.Runner, body: bytes) -> None:
+        self._home = home
+        self._runner = runner
+        self._body = body
+        self._found: Examination = examine(body)
+        self._app: KazooIngest
+        self._secret = ""
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        archive = self._runner.run(Archive.at(self._home, Settings(), ROOMS))
+        try:
+            self._runner.run(self._set_up(archive))
+            yield
+        finally:
+            self._runner.run(archive.close())
+
+    async def _set_up(self, archive: Archive) -> None:
+        access = Access(archive.database, archive.settings, archive.tenants)
+        tenant = await access.add_tenant(Tenant(id=TenantId(0), name=TENANT))
+        accounts = Accounts(archive.database)
+        account = await accounts.add_account(tenant, "acme", "acme.sip.test")
+        self._secret = await accounts.issue_push_secret(account)
+        self._app = KazooIngest(archive, access)
+
+    def push(self, first: int, count: int) -> float:
+        return self._runner.run(self._all(first, count))
+
+    def push_known(self, first: int, count: int) -> float:
+        with patch.object(pushbody, "examine", lambda *_: self._found):
+            return self.push(first, count)
+
+    async def _all(self, first: int, count: int) -> float:
+        numbers = iter(range(first, first + count))
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+
+        async def sender() -> None:
+            for number in numbers:
+                await self._one(number)
+
+        await asyncio.gather(*(sender() for _ in range(IN_FLIGHT)))
+        return loop.time() - begun
+
+    async def _one(self, number: int) -> None:
+        start = FIRST + number * SPACING_MS
+        call = f"call-{number}@10.0.0.1"
+        fields = {
+            "from": "+17025550123@acme.sip.test", "to": "18015550101@acme.sip.test", "caller_id_name": "HOLLOWAY J",
+            "caller_id_number": "+17025550123", "call_id": call, "cdr_id": f"202311-{call}",
+            "interaction_id": f"{gregorian(start)}-{number:08x}", "owner_id": "", "account_id": "",
+            "start": str(gregorian(start)), "duration_ms": str(self._found.facts.duration_ms),
+            "recording_id": f"202311-{number:032x}",
+        }  # fmt: skip
+        path = f"{PREFIX}{self._secret}/call_recording_{call}.mp3"
+        scope = {
+            "type": "http", "method": "PUT", "path": path, "raw_path": path.encode(),
+            "query_string": urlencode(fields).encode(), "client": ("127.0.0.1", 1),
+            "headers": [(b"content-type", b"audio/mpeg"), (b"content-length", b"%d" % FILE_BYTES)],
+        }  # fmt: skip
+        chunks = iter(range(0, FILE_BYTES, CHUNK_BYTES))
+
+        async def receive() -> Message:
+            at = next(chunks)
+            more = at + CHUNK_BYTES < FILE_BYTES
+            return {"type": "http.request", "body": self._body[at : at + CHUNK_BYTES], "more_body": more}
+
+        async def send(message: Message) -> None:
+            if message.get("status", CREATED) != CREATED:
+                raise RuntimeError(message)
+
+        await self._app(scope, receive, send)
