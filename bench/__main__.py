@@ -6,7 +6,7 @@ Prints each result and puts it in its section of bench/RESULTS.md; the other sec
 import argparse
 from collections.abc import Callable, Mapping
 
-from bench import audio_route, audio_sender, audio_work, eightbyeight, kazoo, keep, lists, search
+from bench import audio_route, audio_sender, audio_work, eightbyeight, kazoo, kazoo_push, keep, lists, search
 from bench.harness import Options, Section
 from bench.results import PAGE, put, rendered
 
@@ -19,6 +19,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], Section]] = {
     "audio_work": audio_work.run,
     "eightbyeight": eightbyeight.run,
     "kazoo": kazoo.run,
+    "kazoo_push": kazoo_push.run,
 }
 ROWS = 10_000_000
 

@@ -125,6 +125,7 @@ def test_the_stored_values_never_change() -> None:
         "CLIPPED": 16,
         "SHORT": 32,
         "UNREADABLE": 64,
+        "UNEXAMINED": 128,
     }
 
 

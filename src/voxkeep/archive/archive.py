@@ -20,6 +20,7 @@ from voxkeep.archive.migrations import MIGRATIONS
 from voxkeep.archive.model import Call, Message, Recording, State, Transcript
 from voxkeep.archive.query import Ends, Position, Question, Scope, TimeRange
 from voxkeep.archive.renditions import Renditions
+from voxkeep.archive.roster import Roster
 from voxkeep.archive.rows import recording_of
 from voxkeep.archive.streams import Chunks, Stream
 from voxkeep.archive.tenants import Tenants
@@ -64,6 +65,7 @@ class Archive:
         self.database = database
         """For the other rooms' own tables; the archive's are reached through this class alone."""
         self.tenants = Tenants(database)
+        self.roster = Roster(database, settings.archive.chunk_rows)
         self.changes = Changes(database)
         self.alarms = Alarms(database, self.tenants)
         self._originals = originals
@@ -354,6 +356,13 @@ class Archive:
             spare = replace(told, id=identity, audio=audio) if renewed is None else held
             await self._intake.remove_unshared(spare, [] if renewed is None else forms)
         return renewed
+
+    async def examined(self, recording: Recording) -> Recording:
+        """Return a recording whose audio was looked into; done now where it was kept before anybody had.
+
+        Raises AudioMissing, DatabaseError.
+        """
+        return await self.renditions.examined(recording)
 
     async def may_remove(self, kept: Recording | Transcript) -> str | None:
         """Return why a recording or chat may not be removed, or None. Nothing forbids it yet."""

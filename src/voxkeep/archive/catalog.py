@@ -184,6 +184,28 @@ async def note_form(transaction: Transaction, recording: Recording, rendition: R
     await changes.record(transaction, "rendition.made", recording.tenant, str(recording.id), facts)
 
 
+async def note_examined(transaction: Transaction, recording: Recording) -> None:
+    """Note what was found in audio that was kept before it was looked into, unless it is freed meanwhile."""
+    audio = recording.audio
+    if audio is None:
+        return
+    noted = await transaction.execute(
+        "UPDATE recordings SET container = $4, codec = $5, channels = $6, sample_rate = $7, samples = $8, health = $9 "
+        "WHERE tenant = $1 AND id = $2 AND audio_name = $3",
+        recording.tenant,
+        recording.id.bytes,
+        audio.name,
+        audio.container,
+        audio.codec,
+        audio.channels,
+        audio.sample_rate,
+        audio.samples,
+        audio.health,
+    )
+    if noted:
+        await tell(transaction, "recording.examined", recording)
+
+
 async def order_rendition(transaction: Transaction, recording: Recording, form: str) -> None:
     """Have a form made by whoever walks the jobs."""
     await transaction.execute(INSERT_JOB, recording.tenant, recording.id.bytes, form, now_ms())

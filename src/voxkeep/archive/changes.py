@@ -23,10 +23,11 @@ class Change(Struct, frozen=True, kw_only=True):
     seq: int
     at: EpochMs
     kind: str
-    """recording.kept, .annotated, .renewed, .removed, .freed; rendition.made; transcript.kept, .removed, .freed."""
+    """recording.kept, .examined, .annotated, .renewed, .removed, .freed; rendition.made;
+    transcript.kept, .removed, .freed; agent.put, .removed; skill.put, .removed."""
     tenant: int
     subject: str
-    """The id of the recording or transcript."""
+    """The id of the recording, transcript, agent or skill (the name of a skill without one)."""
     facts: dict[str, Any] = {}
     hashes: dict[str, bytes] = {}
 

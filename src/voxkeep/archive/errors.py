@@ -6,6 +6,7 @@ ArchiveError
 ├── TenantNameTaken      another tenant has that name, host or host label
 ├── UnknownRecording     no such recording (or it is removed, where that is asked for)
 ├── UnknownTranscript    no such chat transcript
+├── NotInRoster          no such agent or skill in the tenant's roster
 ├── AudioMissing         the recording is held, its bytes are not where they should be: an alarm was raised
 ├── AudioNotReady        the asked form is not made yet
 └── RemovalRefused       the recording may not be removed
@@ -32,6 +33,10 @@ class UnknownRecording(ArchiveError):
 
 class UnknownTranscript(ArchiveError):
     """No such chat transcript."""
+
+
+class NotInRoster(ArchiveError):
+    """No such agent or skill in the tenant's roster."""
 
 
 class AudioMissing(ArchiveError):

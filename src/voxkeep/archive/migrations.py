@@ -122,4 +122,20 @@ CREATE VIRTUAL TABLE message_words USING fts5 (
 )
 """
 
-MIGRATIONS = Migrations("archive", [FIRST, FILES, filenames.fill, FILE_NAMES_UNIQUE, CHATS])
+# An agent is told by the extension, one without by the name alone; a skill by its id in the same way. The key is the
+# order of lists. An agent's id stands for the person in the changes, which name nobody.
+ROSTER = """
+CREATE TABLE agents (
+    tenant {big} NOT NULL, name TEXT NOT NULL, extension TEXT NOT NULL, login TEXT NOT NULL, email TEXT NOT NULL,
+    kind TEXT NOT NULL, id {bytes} NOT NULL,
+    PRIMARY KEY (tenant, name, extension)
+) {clustered};
+CREATE UNIQUE INDEX agents_extension ON agents (tenant, extension) WHERE extension <> '';
+CREATE TABLE skills (
+    tenant {big} NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL,
+    PRIMARY KEY (tenant, name, id)
+) {clustered};
+CREATE UNIQUE INDEX skills_id ON skills (tenant, id) WHERE id <> ''
+"""
+
+MIGRATIONS = Migrations("archive", [FIRST, FILES, filenames.fill, FILE_NAMES_UNIQUE, CHATS, ROSTER])

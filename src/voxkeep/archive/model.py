@@ -1,6 +1,9 @@
-"""What is kept: tenants, calls, recordings, their audio, chats. Field names are ours; a vendor's stand in its room."""
+"""What is kept: tenants with their agents and skills, calls, recordings, their audio, chats.
 
-from enum import IntEnum
+Field names are ours; a vendor's stand in its room.
+"""
+
+from enum import IntEnum, StrEnum
 from typing import Any
 
 from msgspec import Struct, field
@@ -41,6 +44,45 @@ class Tenant(Struct, frozen=True, kw_only=True):
     """IANA time zone, for times given without an offset."""
     licensed_agents: int = 0
     """Licensed recorded agents; the egress cap is reckoned from them."""
+
+
+class AgentKind(StrEnum):
+    """What an agent talks by."""
+
+    UC = "UC"
+    """A phone of the telephony platform."""
+    XIMA = "XIMA"
+    """A softphone of the contact centre itself."""
+
+
+class Agent(Struct, frozen=True, kw_only=True):
+    """An agent of a contact centre; `voxkeep.archive.roster` says what makes one the same."""
+
+    tenant: TenantId
+    name: str = ""
+    extension: str = ""
+    login: str = ""
+    email: str = ""
+    kind: AgentKind = AgentKind.XIMA
+
+    @property
+    def displayed(self) -> str:
+        """Return the agent as displayed, which tells agents of a tenant apart."""
+        return display_name(self.name, self.extension)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return all that the agent may be named by."""
+        return agent_names(self.name, self.extension, self.login)
+
+
+class Skill(Struct, frozen=True, kw_only=True):
+    """A skill of a contact centre: a queue whose interactions go to agents who have it."""
+
+    tenant: TenantId
+    id: str = ""
+    """Its id in its system."""
+    name: str = ""
 
 
 class Audio(Struct, frozen=True, kw_only=True):
@@ -132,8 +174,7 @@ class Interaction(Struct, frozen=True, kw_only=True):
     @property
     def agent_names(self) -> frozenset[str]:
         """Return all that the agent may be named by."""
-        names = {self.agent, self.agent_name, self.agent_extension, self.agent_login}
-        return frozenset(names) - {""}
+        return agent_names(self.agent_name, self.agent_extension, self.agent_login)
 
 
 class Recording(Interaction, frozen=True, kw_only=True):
@@ -229,3 +270,8 @@ def name_in(displayed: str, extension: str) -> str:
 def display_name(name: str, extension: str) -> str:
     """Return an agent as people see one: `Name(extension)`, or what there is of it."""
     return f"{name}({extension})" if extension else name
+
+
+def agent_names(name: str, extension: str, login: str) -> frozenset[str]:
+    """Return all that an agent may be named by: as displayed, by the name alone, by extension, by login."""
+    return frozenset((display_name(name, extension), name, extension, login)) - {""}

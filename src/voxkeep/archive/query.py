@@ -19,7 +19,15 @@ class Visibility(Struct, frozen=True):
 
     def allows(self, names: frozenset[str], skill: str) -> bool:
         """Tell whether a recording of an agent with these names, and of this skill, may be seen."""
-        return (not self.agents or bool(self.agents & names)) and (not self.skills or skill in self.skills)
+        return self.allows_agent(names) and self.allows_skill(skill)
+
+    def allows_agent(self, names: frozenset[str]) -> bool:
+        """Tell whether an agent with these names may be seen."""
+        return not self.agents or bool(self.agents & names)
+
+    def allows_skill(self, skill: str) -> bool:
+        """Tell whether a skill of this name may be seen."""
+        return not self.skills or skill in self.skills
 
 
 ALL = Visibility()

@@ -21,6 +21,7 @@ from voxkeep.archive.model import Recording, Rendition
 from voxkeep.archive.rows import recording_of
 from voxkeep.archive.units import EpochMs, RecordingId, TenantId, now_ms
 from voxkeep.audio.errors import AudioError
+from voxkeep.audio.health import Examination, Health, examine
 from voxkeep.audio.probe import AudioFacts
 from voxkeep.audio.render import Form, is_form, render
 from voxkeep.database import Database, Row, Transaction
@@ -170,6 +171,7 @@ class Renditions:
 
         Raises AudioError, AudioMissing, AudioNotReady, VaultError or DatabaseError.
         """
+        recording = await self.examined(recording)
         reader = await self.open(recording, None)
         try:
             rendered = await self._rendered(reader, form)
@@ -191,6 +193,34 @@ class Renditions:
         finally:
             if not kept:
                 await self._intake.remove_unshared(replace(recording, audio=None), [rendition.name])
+
+    async def examined(self, recording: Recording) -> Recording:
+        """Look into audio that was kept before anybody had, and note what it is; any other is given back unchanged.
+
+        Raises AudioMissing, DatabaseError.
+        """
+        if recording.audio is None or Health.UNEXAMINED not in Health(recording.audio.health):
+            return recording
+        reader = await self.open(recording, None)
+        try:
+            loop = asyncio.get_running_loop()
+            looking = loop.run_in_executor(self._renderers, _examine, reader, recording)
+            found = await asyncio.shield(looking)
+        finally:
+            reader.close()
+        facts = found.facts
+        audio = replace(
+            recording.audio,
+            container=facts.container,
+            codec=facts.codec,
+            channels=facts.channels,
+            sample_rate=facts.sample_rate,
+            samples=facts.samples,
+            health=int(found.health),
+        )
+        examined = replace(recording, audio=audio)
+        await self._database.write(lambda transaction: catalog.note_examined(transaction, examined))
+        return examined
 
     async def _rendered(self, reader: Reader, form: Form) -> BinaryIO:
         """Render in a thread; one who is cancelled leaves when it is done with the files, and closes its own."""
@@ -268,6 +298,14 @@ def facts_of(recording: Recording) -> AudioFacts:
         sample_rate=audio.sample_rate,
         samples=audio.samples,
     )
+
+
+def _examine(reader: Reader, recording: Recording) -> Examination:
+    with reader.file() as file:
+        try:
+            return examine(file, recording.duration_ms or None)
+        except AudioError:
+            return Examination(facts_of(recording), Health.UNREADABLE)
 
 
 def _render(reader: Reader, form: Form, scratch: Path) -> BinaryIO:

@@ -20,6 +20,7 @@ class Health(enum.IntFlag):
     CLIPPED: more than a thousandth of one channel's samples stand in flat tops, that is, in runs of three or more equal
     samples within 2 % of full scale (G.711 can go no higher). SHORT: shorter than the metadata or the
     file itself says, by more than 2 % and by more than 200 ms; or an Ogg file that does not come to its end.
+    UNEXAMINED: kept before it was looked into; until it is, soon, its facts are what its header says.
     UNREADABLE: kept as it came, though it is no audio that can be decoded here; its facts are what was told of it.
     """
 
@@ -30,6 +31,7 @@ class Health(enum.IntFlag):
     CLIPPED = 16
     SHORT = 32
     UNREADABLE = 64
+    UNEXAMINED = 128
 
     def words(self) -> tuple[str, ...]:
         """Tell the flags as words: `()` when healthy, `("one_way", "short")`."""

@@ -76,7 +76,7 @@ def _flac_samples(file: BinaryIO, _facts: AudioFacts) -> int | None:
 
 def _mp3_samples(file: BinaryIO, _facts: AudioFacts) -> int | None:
     """The frame count of a Xing, Info or VBRI header, less the encoder's delay and padding, as it is decoded."""
-    file.seek(_first_frame(file))
+    file.seek(first_frame(file))
     frame = file.read(512)
     version, mode = frame[1:2], frame[3:4]
     if not mode or frame[0] != 0xFF:  # noqa: PLR2004 - sync word
@@ -93,7 +93,7 @@ def _mp3_samples(file: BinaryIO, _facts: AudioFacts) -> int | None:
     return frames * frame_samples - delays if frames else None
 
 
-def _first_frame(file: BinaryIO) -> int:
+def first_frame(file: BinaryIO) -> int:
     """Give the offset behind the ID3v2 tags."""
     at = 0
     for _ in range(_MAX_ID3_TAGS):

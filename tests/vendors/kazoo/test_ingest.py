@@ -38,6 +38,7 @@ from voxkeep.access import Outcome, TenantLimits
 from voxkeep.archive.alarms import RENDITION_FAILED
 from voxkeep.archive.model import State
 from voxkeep.audio.health import Health
+from voxkeep.audio.probe import probe
 from voxkeep.settings import Kazoo, Settings
 from voxkeep.vault import VaultFull
 from voxkeep.vendors.kazoo.pushpath import FIELDS
@@ -151,8 +152,31 @@ async def test_audio_of_any_size_streams_through(cluster: Pusher) -> None:
     answer = await cluster.put(url(recorded(".wav"), told(duration_ms="200000")), long, Content_Type="audio/x-wav")
     recording = await cluster.kept(answer)
     assert recording.audio is not None
-    assert (recording.audio.container, recording.audio.health) == ("wav", 0)
+    assert (recording.audio.container, recording.audio.samples) == ("wav", 8_000 * 200)
     assert (await cluster.get(recorded(".wav"))).body == long
+
+
+async def test_what_was_pushed_is_examined_right_after_its_answer(cluster: Pusher) -> None:
+    bodies = {"whole": SECOND, "cut": SECOND[: len(SECOND) // 2], "broken": SECOND[:4] + b"\0" * 900}
+    kept = []
+    for number, (call, body) in enumerate(bodies.items()):
+        target = url(recorded(call=call), told(call_id=call, recording_id=key_at(number=number)))
+        kept.append(await cluster.kept(await cluster.put(target, body)))
+    # whose header says nothing is looked into at once
+    at_once = [Health.UNEXAMINED, Health.UNEXAMINED, Health.UNREADABLE]
+    assert [each.audio and each.audio.health for each in kept] == at_once
+    await cluster.world.archive.renditions.make_due()
+    found = {}
+    for each in kept:
+        examined = await cluster.world.archive.by_id(each.tenant, each.id)
+        assert examined is not None
+        assert examined.audio is not None
+        found[examined.call_key] = examined.audio
+    assert not any(Health.UNEXAMINED in Health(audio.health) for audio in found.values())
+    assert Health.SHORT in Health(found["cut"].health)
+    assert Health.SHORT not in Health(found["whole"].health)
+    assert Health(found["broken"].health) == Health.UNREADABLE
+    assert found["whole"].samples == probe(SECOND).samples
 
 
 async def test_audio_that_cannot_be_read_is_kept_as_it_came_and_an_alarm_tells(cluster: Pusher) -> None:

@@ -91,6 +91,7 @@ class Files:
     async def _size_alone(self, request: Request, recording: Recording, disposition: Header) -> None:
         """Answer a HEAD for WAV that was never asked for: its size is known, and nothing is made for it."""
         try:
+            recording = await self._archive.examined(recording)
             (await self._archive.open(recording)).close()
         except AudioMissing:
             raise NotFoundError(NO_FILE) from None
