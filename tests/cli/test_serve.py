@@ -149,6 +149,30 @@ def test_without_the_option_there_is_no_ftps_server(home: Path, made: Certificat
         assert list(told) == ["url"]
 
 
+@pytest.mark.parametrize(("options", "environment"), [(["--kazoo-port", "0"], {}), ([], {"VOXKEEP_KAZOO_PORT": "0"})])
+def test_kazoos_clients_may_have_a_port_of_their_own(
+    home: Path, made: Certificate, options: list[str], environment: Mapping[str, str]
+) -> None:
+    for tls, scheme in (([], None), (list(made.options), made)):
+        with serving("serve", "--data", str(home), *options, *tls, environment=environment) as told:
+            own, kazoo = int(told["url"].rpartition(":")[2]), told["kazoo"]["port"]
+            assert own != kazoo
+            for port in (own, kazoo):
+                answer = get(f"x:{port}", scheme, target="/v2/accounts/x/recordings")
+                assert (answer.status, answer.json["message"]) == (401, "invalid_credentials")
+                refused(get(f"x:{port}", scheme), 401)
+
+
+def test_a_taken_kazoo_port_is_told_in_one_line(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [*VOXKEEP, "serve", "--data", str(home), "--port", "0", "--kazoo-port", str(taken.getsockname()[1])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("voxkeep: ")
+    assert "ddress already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_taken_ftps_port_is_told_in_one_line(home: Path, made: Certificate) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
