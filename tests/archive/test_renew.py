@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from voxkeep.archive import Archive, Kept
-from voxkeep.archive.model import Recording, Tenant
-from voxkeep.archive.units import EpochMs, RecordingId, uuid7
+from voxkeep.archive.model import Call, Recording, Tenant
+from voxkeep.archive.units import CallId, EpochMs, RecordingId, uuid7
 from voxkeep.audio.render import Form
+from voxkeep.database import DatabaseError
 
 Keep = Callable[..., Awaitable[Kept]]
 Make = Callable[..., Recording]
@@ -93,3 +95,53 @@ async def test_unknown_removed_and_others_recordings_are_not_renewed(
     assert await archive.renew(globex.id, held.id, lambda _: told) is None
     await archive.remove(held.tenant, held.id)
     assert await archive.renew(held.tenant, held.id, lambda _: told) is None
+
+
+async def test_what_is_changed_meanwhile_is_asked_for_again(
+    archive: Archive, held: Recording, recording_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = archive._intake.renamed
+
+    async def interrupted(before: Recording, told: Recording) -> Any:
+        audio = await copied(before, told)
+        if "note" not in before.extra:
+            await archive.annotate(held.tenant, held.id, lambda extra: {**extra, "note": 1})
+        return audio
+
+    monkeypatch.setattr(archive._intake, "renamed", interrupted)
+    renewed = await archive.renew(
+        held.tenant, held.id, lambda before: replace(recording_of("new-key"), extra=before.extra)
+    )
+    assert renewed is not None
+    assert (renewed.vendor_key, renewed.extra) == ("new-key", {"note": 1})
+
+
+async def test_nothing_is_left_behind_when_it_cannot_be_written(
+    archive: Archive, held: Recording, keep: Keep, recording_of: Make, files: Files
+) -> None:
+    await keep(recording_of("taken"))
+    before = files()
+    with pytest.raises(DatabaseError):
+        await archive.renew(held.tenant, held.id, lambda _: recording_of("taken", tag="other"))
+    assert files() == before
+    assert await archive.by_id(held.tenant, held.id) == held
+
+
+async def test_one_who_read_it_before_still_finds_its_audio(
+    archive: Archive, held: Recording, recording_of: Make, content: Content, wav: bytes
+) -> None:
+    await archive.renew(held.tenant, held.id, lambda _: recording_of("new-key"))
+    assert await content(archive, held) == wav
+    assert await archive.alarms.all() == []
+
+
+async def test_the_call_that_it_made_goes_when_it_gets_another(
+    archive: Archive, held: Recording, recording_of: Make
+) -> None:
+    call = Call(
+        tenant=held.tenant, id=CallId(uuid7(held.started_at)), started_at=held.started_at, ended_at=held.ended_at,
+        vendor="import", vendor_key="whole", key="whole",
+    )  # fmt: skip
+    await archive.renew(held.tenant, held.id, lambda _: recording_of("old-key"), call=call)
+    rows = await archive.database.read("SELECT key FROM calls")
+    assert rows == [("whole",)]

@@ -9,7 +9,7 @@ import pytest
 from voxkeep.archive import Archive, Kept
 from voxkeep.archive.archive import DATABASE_NAME
 from voxkeep.archive.migrations import FIRST
-from voxkeep.archive.model import Message, Recording, State, Transcript
+from voxkeep.archive.model import Agent, Message, Recording, State, Transcript
 from voxkeep.archive.query import Scope, TimeRange
 from voxkeep.archive.units import DurationMs, EpochMs, RecordingId, TenantId, TranscriptId, uuid7
 from voxkeep.database import Database, DatabaseError, Migrations, Transaction, Value, migrate
@@ -221,6 +221,15 @@ async def test_an_older_archive_takes_chats(upgraded: Archive) -> None:
     await upgraded.keep_transcript(chat, [Message(at=START, text="hello")])
     (hit,) = await upgraded.search([Scope(ACME)], "hello", None, None, 10)
     assert (hit.transcript, hit.message.text) == ("c", "hello")
+
+
+async def test_an_older_archive_takes_a_roster(upgraded: Archive) -> None:
+    scope = Scope(ACME)
+    assert [chunk async for chunk in upgraded.roster.agents(scope)] == [[]]
+    assert await upgraded.roster.put_agent(Agent(tenant=ACME, name="Spencer Porter", extension="253"))
+    assert [agent.displayed async for chunk in upgraded.roster.agents(scope) for agent in chunk] == [
+        "Spencer Porter(253)"
+    ]
 
 
 async def test_opened_again_nothing_changes(home: Path) -> None:

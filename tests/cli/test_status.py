@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from voxkeep.archive import Archive, NewAudio
-from voxkeep.archive.alarms import AUDIO_MISSING, RENDITION_FAILED
+from voxkeep.archive.alarms import AUDIO_MISSING, PUSH_UNJOINED, RENDITION_FAILED
 from voxkeep.archive.errors import AudioMissing
 from voxkeep.archive.model import Recording, Tenant
 from voxkeep.archive.units import DurationMs, EpochMs, RecordingId, TenantId, uuid7
@@ -132,3 +132,20 @@ def test_without_an_archive_it_is_wrong_usage(tmp_path: Path) -> None:
     result = ask(tmp_path / "none")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "no archive at" in result.stderr
+
+
+def test_an_alarm_that_only_a_person_can_end_is_taken_back_once_it_was_seen(home: Path) -> None:
+    recording = keep_one(home)
+
+    async def sound(archive: Archive) -> None:
+        for kind in (PUSH_UNJOINED, RENDITION_FAILED):
+            await archive.alarms.sound(kind, recording.tenant, str(recording.id), key="call [7]")
+
+    within(home, sound)
+    assert {alarm["kind"] for alarm in document(home, 1)["alarms"]} == {PUSH_UNJOINED, RENDITION_FAILED}
+    seen = ask(home, "--seen", str(recording.id), "--json")
+    # the other goes when it is mended
+    assert [alarm["kind"] for alarm in json.loads(seen.stdout)["alarms"]] == [RENDITION_FAILED]
+    again = ask(home, "--seen", str(recording.id))
+    assert again.exit_code == 2
+    assert "push-unjoined" in again.stderr

@@ -26,7 +26,7 @@ from tests.server.harness import V2, ask_at, demo_process
 from voxkeep.access import Access
 from voxkeep.archive import Archive
 from voxkeep.archive.archive import in_use
-from voxkeep.archive.model import AGENT, CUSTOMER, OWN, Recording, State, Tenant
+from voxkeep.archive.model import AGENT, CUSTOMER, OWN, AgentKind, Recording, State, Tenant
 from voxkeep.archive.query import START, Question, Scope, TimeRange
 from voxkeep.archive.units import DAY_MS, DurationMs, EpochMs, RecordingId, TenantId, now_ms, uuid7, uuid7_time
 from voxkeep.audio.render import Form
@@ -315,6 +315,21 @@ async def test_every_tenant_has_its_chats(built: Builder) -> None:
             assert chat is not None
             assert count == len([message async for some in archive.messages(chat) for message in some]) > 2
     assert TENANTS[0].chats >= 20
+
+
+async def test_every_tenant_has_its_ten_agents_and_four_skills_set_up(built: Builder) -> None:
+    archive, _ = await built(Plan(recordings=1))
+    for tenant in TENANTS:
+        scope = Scope((await archive.tenants.named(tenant.name)).id)
+        agents = [agent async for chunk in archive.roster.agents(scope) for agent in chunk]
+        skills = [skill async for chunk in archive.roster.skills(scope) for skill in chunk]
+        known = {(agent.name, agent.extension, agent.login) for agent in AGENTS}
+        assert {(agent.name, agent.extension, agent.login) for agent in agents} == known
+        assert {agent.email for agent in agents} == {f"{agent.login}@{tenant.host}" for agent in AGENTS}
+        assert all(agent.email.endswith(".test") for agent in agents)
+        assert {agent.kind for agent in agents} == set(AgentKind)
+        assert {(skill.id, skill.name) for skill in skills} == set(SKILLS)
+        assert (len(agents), len(skills)) == (10, 4)
 
 
 async def test_each_tenant_has_a_second_token_for_8x8s_clients(built: Builder) -> None:

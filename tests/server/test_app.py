@@ -58,7 +58,9 @@ async def test_under_maintenance_it_lives_and_is_not_ready(world: World) -> None
 # Paths of nobody
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/healthz/", "/Healthz", "/rest/api/v1/agents", "/rest/api/v2"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/healthz/", "/Healthz", "/rest/api", "/rest/api/v2", "/rest/api/v3/x"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_an_unknown_path_is_404_in_the_shape_of_all_errors(world: World, path: str, method: str) -> None:
     answer = await world.ask(method, path)

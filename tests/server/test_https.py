@@ -207,6 +207,7 @@ class Watchful:
     """A dialect that says how it was asked to refuse; nothing else may reach it."""
 
     prefix = "/watched/"
+    any_text = False
 
     def __init__(self) -> None:
         self.refusals: list[HttpError] = []

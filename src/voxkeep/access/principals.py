@@ -19,6 +19,8 @@ class Permission(StrEnum):
     RECORDINGS_ANNOTATE = "recordings:annotate"
     TRANSCRIPTS_READ = "transcripts:read"
     TRANSCRIPTS_REMOVE = "transcripts:remove"
+    ROSTER_READ = "roster:read"
+    EVENTS_WRITE = "events:write"
 
 
 DESCRIPTIONS: Mapping[Permission, str] = {
@@ -29,6 +31,8 @@ DESCRIPTIONS: Mapping[Permission, str] = {
     Permission.RECORDINGS_ANNOTATE: "Note free fields on recordings (Kazoo's user_metadata).",
     Permission.TRANSCRIPTS_READ: "List, read and search chat transcripts.",
     Permission.TRANSCRIPTS_REMOVE: "Remove the messages of chat transcripts.",
+    Permission.ROSTER_READ: "List the agents, with their email addresses, and the skills that are set up.",
+    Permission.EVENTS_WRITE: "Report events of calls and agents, of the whole tenant.",
 }
 EVERYTHING: frozenset[str] = frozenset(Permission)
 """Every permission there is."""

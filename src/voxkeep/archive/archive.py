@@ -335,26 +335,36 @@ class Archive:
         Its id, audio, file name and state stay. `change` says what is told of the one that is held; None leaves it as
         it is. Returns it as it is then, None where there is none, or only a removed one. Raises VaultError.
         """
-        held = await self.by_id(tenant, identity)
-        if held is None or held.state is State.REMOVED:
-            return None
-        told = change(held)
-        if told is None:
-            return held
+        while True:
+            held = await self.by_id(tenant, identity)
+            if held is None or held.state is State.REMOVED:
+                return None
+            told = change(held)
+            if told is None:
+                return held
+            renewed = await self._renew_once(held, told, call)
+            if renewed is not None:
+                return renewed
+
+    async def _renew_once(self, held: Recording, told: Recording, call: Call | None) -> Recording | None:
+        """Return a recording renewed, None when somebody else has changed it meanwhile."""
         audio = await self._intake.renamed(held, told)
         forms = await self.renditions.names(held)
 
         async def work(transaction: Transaction) -> Recording | None:
-            rows = await transaction.rows(catalog.SELECT_BY_ID, tenant, identity.bytes)
+            rows = await transaction.rows(catalog.SELECT_BY_ID, held.tenant, held.id.bytes)
             if not rows or recording_of(rows[0]) != held:
-                return None  # somebody was faster
+                return None
             return await catalog.renew(transaction, held, told, audio, call)
 
-        renewed = await self.database.write(work)
-        if audio != held.audio:
-            # the objects of the old name, or of the new one where nothing came of it
-            spare = replace(told, id=identity, audio=audio) if renewed is None else held
-            await self._intake.remove_unshared(spare, [] if renewed is None else forms)
+        renewed: Recording | None = None
+        try:
+            renewed = await self.database.write(work)
+        finally:
+            if audio != held.audio:
+                # the objects of the old name, or of the new one where nothing came of it
+                spare = replace(told, id=held.id, audio=audio) if renewed is None else held
+                await self._intake.remove_unshared(spare, [] if renewed is None else forms)
         return renewed
 
     async def examined(self, recording: Recording) -> Recording:

@@ -41,6 +41,10 @@ NOTE_DIALLED = (
     "UPDATE recordings SET dialled_number = $3 "
     "WHERE tenant = $1 AND call = $2 AND dialled_number = '' AND CAST($3 AS TEXT) <> ''"
 )
+FORGET_EMPTY_CALL = (
+    "DELETE FROM calls WHERE tenant = $1 AND id = $2 "
+    "AND NOT EXISTS (SELECT 1 FROM recordings WHERE tenant = $1 AND call = $2)"
+)
 INSERT_RENDITION = (
     "INSERT INTO renditions (tenant, recording, form, layer, name, bytes, sha256, made_at) "
     "VALUES ($1, $2, $3, '', $4, $5, $6, $7) ON CONFLICT (tenant, recording, form, layer) DO NOTHING"
@@ -246,6 +250,8 @@ async def renew(
         renewed = await _without_forms(transaction, renewed)
     await transaction.execute("DELETE FROM recordings WHERE tenant = $1 AND id = $2", held.tenant, held.id.bytes)
     await transaction.execute(INSERT_RECORDING, *recording_values(renewed))
+    if held.call is not None and held.call != known.id:
+        await transaction.execute(FORGET_EMPTY_CALL, held.tenant, held.call.bytes)
     await tell(transaction, "recording.renewed", renewed)
     return renewed
 

@@ -86,8 +86,12 @@ async def rows_by_end(
     `question` gives the scope and the conditions; its times are not looked at.
     """
     ended, mark, ascending = ends
+    first, last = ended.first, ended.last
+    if mark is not None:
+        # the scan begins at the mark: of the row values below alone SQLite would walk there from the span's end
+        first, last = (max(first, mark.ended_at), last) if ascending else (first, min(last, mark.ended_at))
     made = _Statement()
-    texts = [f"tenant = {made.place(question.scope.tenant)}", made.term(Term("ended_at", ended.first, ended.last))]
+    texts = [f"tenant = {made.place(question.scope.tenant)}", made.term(Term("ended_at", first, last))]
     if mark is not None:
         sign = (">" if ascending else "<") + ("=" if mark.included else "")
         texts.append(f"(ended_at, id) {sign} ({made.place(mark.ended_at)}, {made.place(mark.id)})")

@@ -17,7 +17,7 @@ from voxkeep.archive import alarms, catalog
 from voxkeep.archive.alarms import Alarms
 from voxkeep.archive.errors import AudioMissing, AudioNotReady
 from voxkeep.archive.intake import Intake
-from voxkeep.archive.model import Recording, Rendition
+from voxkeep.archive.model import Audio, Recording, Rendition
 from voxkeep.archive.rows import recording_of
 from voxkeep.archive.units import EpochMs, RecordingId, TenantId, now_ms
 from voxkeep.audio.errors import AudioError
@@ -65,11 +65,21 @@ class Renditions:
         if original is None:
             raise AudioNotReady("the recording has no audio yet")
         if form is None or is_form(facts_of(recording), form):
-            return await self._open(recording, self._originals, original.name, original.sha256, original.size_bytes)
+            name = await self._name_of(recording, original)
+            return await self._open(recording, self._originals, name, original.sha256, original.size_bytes)
         rendition = await self._find(recording, form)
         if rendition is None:
             raise AudioNotReady(f"the {form} form is not made yet")
         return await self._open(recording, self._renditions, rendition.name, rendition.sha256, rendition.size_bytes)
+
+    async def _name_of(self, recording: Recording, original: Audio) -> str:
+        """Return the name of an original; it may have got another one since the recording was read."""
+        if await self._originals.size(original.name) is None:
+            for row in await self._database.read(catalog.SELECT_BY_ID, recording.tenant, recording.id.bytes):
+                now = recording_of(row).audio
+                if now is not None and now.sha256 == original.sha256:
+                    return now.name
+        return original.name
 
     async def has(self, recording: Recording, form: Form) -> bool:
         """Tell whether a form need not be made: it is there, or there is no audio that it could be made of."""

@@ -59,6 +59,10 @@ class Filled(Struct, frozen=True):
     refused: tuple[str, ...] = ()
     """What is named and cannot be an entry."""
 
+    def __bool__(self) -> bool:
+        """Tell whether anything was added."""
+        return bool(self.agents or self.skills)
+
 
 class Roster:
     """The rosters of an archive's tenants. `also` of a change is kept together with it, where it changes anything."""
@@ -130,7 +134,7 @@ class Roster:
             if not await transaction.rows("SELECT 1 FROM tenants WHERE id = $1", tenant):
                 raise UnknownTenant(f"no tenant has the number {tenant}")
             changed = await change(transaction)
-            if also is not None and changed is not False:
+            if also is not None and changed:
                 await also(transaction)
             return changed
 
@@ -182,32 +186,52 @@ async def _remove_skill(tenant: TenantId, text: str, transaction: Transaction) -
 
 
 async def _fill(tenant: TenantId, agents: list[Agent], skills: list[Skill], transaction: Transaction) -> Filled:
-    people = {row[1] for row in await transaction.rows(_AGENTS, tenant) if row[2]}
-    queues = {row[1] for row in await transaction.rows(_SKILLS, tenant) if row[2]}
-    new_agents, new_skills, refused = list[Agent](), list[Skill](), list[str]()
+    refused = list[str]()
+    added_agents = await _fill_agents(tenant, agents, refused, transaction)
+    added_skills = await _fill_skills(tenant, skills, refused, transaction)
+    return Filled(tuple(added_agents), tuple(added_skills), tuple(refused))
+
+
+async def _fill_agents(
+    tenant: TenantId, agents: list[Agent], refused: list[str], transaction: Transaction
+) -> list[Agent]:
+    """Add those who are new; the ones with an extension come first."""
+    extended = {row[1] for row in await transaction.rows(_AGENTS, tenant) if row[2]}
+    added = []
     for agent in agents:
+        if not agent.extension and agent.name in extended:
+            continue
         try:
             checked_agent(agent)
         except BadEntry:
             refused.append(agent.displayed)
             continue
-        if await _agent_row(transaction, agent) is None and (agent.extension or agent.name not in people):
+        if await _agent_row(transaction, agent) is None:
             await _put_agent(agent, transaction)
-            new_agents.append(agent)
-        if agent.extension:
-            people.add(agent.name)
+            added.append(agent)
+        extended.update([agent.name] if agent.extension else [])
+    return added
+
+
+async def _fill_skills(
+    tenant: TenantId, skills: list[Skill], refused: list[str], transaction: Transaction
+) -> list[Skill]:
+    """Add those that are new; the ones with an id come first."""
+    identified = {row[1] for row in await transaction.rows(_SKILLS, tenant) if row[2]}
+    added = []
     for skill in skills:
+        if not skill.id and skill.name in identified:
+            continue
         try:
             checked_skill(skill)
         except BadEntry:
             refused.append(skill.name or skill.id)
             continue
-        if await _skill_row(transaction, skill) is None and (skill.id or skill.name not in queues):
+        if await _skill_row(transaction, skill) is None:
             await _put_skill(skill, transaction)
-            new_skills.append(skill)
-        if skill.id:
-            queues.add(skill.name)
-    return Filled(tuple(new_agents), tuple(new_skills), tuple(refused))
+            added.append(skill)
+        identified.update([skill.name] if skill.id else [])
+    return added
 
 
 async def _agent_row(transaction: Transaction, agent: Agent) -> Row | None:

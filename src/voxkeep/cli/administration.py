@@ -14,7 +14,8 @@ from rich.text import Text
 
 from voxkeep.access import Access, AccessError, BadUser, UnknownUser
 from voxkeep.archive import Archive
-from voxkeep.archive.errors import UnknownTenant
+from voxkeep.archive.errors import NotInRoster, UnknownTenant
+from voxkeep.archive.rosterchecks import BadEntry
 from voxkeep.archive.tenants import BadTenant
 from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.cli.common import INCOMPLETE, USAGE, Failure, archive_at, err, out
@@ -38,7 +39,7 @@ async def access_at(home: Path, *, create: bool = False) -> AsyncIterator[Opened
         access = Access(archive.database, archive.settings, archive.tenants)
         try:
             yield Opened(archive, access)
-        except (BadUser, BadTenant, UnknownUser, UnknownTenant) as error:
+        except (BadUser, BadTenant, BadEntry, UnknownUser, UnknownTenant, NotInRoster) as error:
             raise Failure(str(error), USAGE) from error
         except AccessError as error:
             raise Failure(str(error), INCOMPLETE) from error

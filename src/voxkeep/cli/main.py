@@ -2,7 +2,7 @@
 
 import typer
 
-from voxkeep.cli import collect, deliveries, demo, importing, kazoo, serve, status, tenant, token, user
+from voxkeep.cli import collect, deliveries, demo, importing, kazoo, roster, serve, status, tenant, token, user
 
 app = typer.Typer(
     name="voxkeep",
@@ -18,5 +18,6 @@ app.add_typer(collect.app, name="collect")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(user.app, name="user")
 app.add_typer(token.app, name="token")
+app.add_typer(roster.app, name="roster")
 app.add_typer(kazoo.app, name="kazoo")
 app.add_typer(deliveries.app, name="deliveries")

@@ -1,17 +1,29 @@
 """`voxkeep status`: what an operator must look at: alarms, and forms of audio that wait to be made."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 from msgspec import Struct
 
 from voxkeep.archive import Archive
-from voxkeep.archive.alarms import Alarm
+from voxkeep.archive.alarms import PUSH_UNJOINED, Alarm
 from voxkeep.archive.units import RecordingId, TenantId
 from voxkeep.cli.administration import moment, print_table
-from voxkeep.cli.common import DATA_DEFAULT, DONE, INCOMPLETE, Data, Json, archive_at, out, print_json, run
+from voxkeep.cli.common import (
+    DATA_DEFAULT,
+    DONE,
+    INCOMPLETE,
+    USAGE,
+    Data,
+    Failure,
+    Json,
+    archive_at,
+    out,
+    print_json,
+    run,
+)
 
 
 class TenantStatus(Struct, frozen=True):
@@ -42,11 +54,19 @@ class Status(Struct, frozen=True):
     alarms: list[AlarmStatus]
 
 
-def command(data: Data = DATA_DEFAULT, json: Json = False) -> None:
+Seen = Annotated[
+    list[str] | None,
+    typer.Option(help="Id of a recording whose push somebody has looked at (push-unjoined); may be repeated."),
+]
+
+
+def command(seen: Seen = None, data: Data = DATA_DEFAULT, json: Json = False) -> None:
     """Show the alarms, and how many forms of audio wait to be made; exits with 1 when there is an alarm."""
 
     async def work() -> Status:
         async with archive_at(data) as archive:
+            for identity in seen or []:
+                await _take_back(archive, identity)
             return await _status(archive)
 
     status = run(work)
@@ -55,6 +75,15 @@ def command(data: Data = DATA_DEFAULT, json: Json = False) -> None:
     else:
         _tell(status)
     raise typer.Exit(INCOMPLETE if status.alarms else DONE)
+
+
+async def _take_back(archive: Archive, identity: str) -> None:
+    """Take back the alarm that only a person can end. Raises Failure when there is none."""
+    for alarm in await archive.alarms.all():
+        if (alarm.kind, alarm.subject) == (PUSH_UNJOINED, identity):
+            await archive.alarms.clear(alarm.kind, alarm.tenant, alarm.subject)
+            return
+    raise Failure(f"--seen: no recording {identity} has an alarm of the kind {PUSH_UNJOINED}", USAGE)
 
 
 async def _status(archive: Archive) -> Status:

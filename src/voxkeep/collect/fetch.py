@@ -6,7 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from voxkeep.archive import Archive, NewAudio
-from voxkeep.archive.model import Recording, Transcript
+from voxkeep.archive.alarms import PUSH_UNJOINED
+from voxkeep.archive.model import Recording, State, Transcript
 from voxkeep.archive.units import DurationMs
 from voxkeep.audio.errors import AudioError
 from voxkeep.audio.health import SHORT_SHARE, Examination, examine
@@ -69,7 +70,7 @@ class Fetcher:
                 await staged.discard()
                 return Fetched(new=False, size_bytes=staged.size, note=note)
             audio = NewAudio(staged, examination.facts, int(examination.health))
-            recording = _as_long_as_its_audio(listed, examination)
+            recording = await self._with_notes(listed, _as_long_as_its_audio(listed, examination))
             kept = await self._archive.keep(recording, audio, call=listed.call, call_is_whole=listed.call_known)
         except BaseException:
             # also when the run is cancelled: nothing half-done stays
@@ -80,7 +81,7 @@ class Fetcher:
     async def _joined(self, listed: Listed, staged: Staged) -> bool:
         """Tell whether the very bytes are held already, as the one recording of the call that came another way.
 
-        Then that one gets the key and all that is listed.
+        Then that one gets the key and all that is listed; one that was removed stays removed.
         """
         if not listed.may_renew or listed.call is None:
             return False
@@ -93,7 +94,19 @@ class Fetcher:
         ]
         if len(same) != 1:
             return False
-        return await self._archive.renew(listed.tenant, same[0].id, listed.renewed, call=listed.call) is not None
+        if same[0].state is State.REMOVED:
+            return True
+        if await self._archive.renew(listed.tenant, same[0].id, listed.renewed, call=listed.call) is not None:
+            await self._archive.alarms.clear(PUSH_UNJOINED, listed.tenant, str(same[0].id))
+        return True
+
+    async def _with_notes(self, listed: Listed, recording: Recording) -> Recording:
+        """Return a recording with what was noted on it while its audio was awaited."""
+        if not listed.may_renew:
+            return recording
+        held = await self._archive.by_key(listed.tenant, listed.vendor, recording.vendor_key)
+        told = None if held is None else listed.renewed(held)
+        return recording if told is None else replace(recording, extra=told.extra)
 
     async def _stage(self, listed: Listed) -> Staged:
         async with self._source.fetch(listed) as download:

@@ -6,6 +6,8 @@ written down; so a run may die anywhere, and the next one goes on.
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from msgspec.structs import replace
+
 from voxkeep.archive import Archive
 from voxkeep.archive.model import State, Transcript
 from voxkeep.archive.units import EpochMs, now_ms
@@ -187,7 +189,7 @@ class Harvest:
         ready: list[Listed] = []
         notes: list[Item] = []
         for each in fresh:
-            item = await self._place(each, known.get(each.key))
+            item = await self._placed(each, known.get(each.key))
             notes.append(item)
             if item.state is ItemState.DISCOVERED:
                 ready.append(each)
@@ -198,6 +200,16 @@ class Harvest:
                 break
             await self._fetch(each, known.get(each.key))
             self._watch(self._report, self._progress(each.started_at))
+
+    async def _placed(self, listed: Listed, known: Item | None) -> Item:
+        try:
+            return await self._place(listed, known)
+        except (VaultFull, DatabaseFull):
+            raise
+        except (VaultError, DatabaseError, OSError) as error:
+            # a fault of this one file or row, told in the report: the others go on
+            item = _tried(listed, known.evidence if known else "", tried=False)
+            return self._ended(item, Ending.FAILED, f"could not be kept: {error}")
 
     async def _place(self, listed: Listed, known: Item | None) -> Item:
         """Decide, without asking the vendor, how a recording stands."""
@@ -216,6 +228,9 @@ class Harvest:
             return self._ended(item, Ending.HELD)
         match listed.status:
             case Pending(reason):
+                if listed.keep_pending:
+                    waiting = replace(listed.recording, state=State.PENDING)
+                    await self._archive.keep(waiting, call=listed.call, call_is_whole=listed.call_known)
                 return self._ended(item, Ending.PENDING, reason)
             case Deleted(reason):
                 return self._ended(item, Ending.GONE, reason)

@@ -72,6 +72,8 @@ class Listed(Struct, frozen=True, kw_only=True):
 
     Asked of the one that has the listed key, or, when none has, of one of the same call with the very same audio.
     """
+    keep_pending: bool = False
+    """Whether what is known is kept while the audio is awaited: others may bring it here."""
     place: str = ""
     """Where the source finds it again; nobody else reads this."""
 

@@ -18,7 +18,7 @@ from voxkeep.audio.errors import AudioError
 from voxkeep.audio.render import Form
 from voxkeep.database import Transaction
 from voxkeep.deliver import rows
-from voxkeep.deliver.errors import BeingSent, Later, Never, UnknownDelivery, Unsent, WasDelivered
+from voxkeep.deliver.errors import BeingSent, Later, Never, Removed, UnknownDelivery, Unsent, WasDelivered
 from voxkeep.deliver.guard import Guard
 from voxkeep.deliver.patience import Between, wait_seconds
 from voxkeep.deliver.rows import Delivery, Ordered, State, Taken, delivery_of
@@ -202,7 +202,7 @@ class Deliveries:
         delivery = taken.delivery
         recording = await self._archive.by_id(delivery.tenant, delivery.recording)
         if recording is None or recording.state is RecordingState.REMOVED:
-            raise Never("the recording was removed before it was sent")
+            raise Removed("the recording was removed before it was sent")
         try:
             async with asyncio.timeout(self._rule.timeout_seconds):
                 reader = await self._opened(recording, delivery.form)
@@ -245,7 +245,9 @@ class Deliveries:
         delivery = taken.delivery
         _log.error("delivery %d to %s is given up: %s", delivery.id, delivery.place, error)
         # the alarm first: one too many goes with the next success, one too few would be silence
-        await self._archive.alarms.sound(DELIVERY_FAILED, delivery.tenant, str(delivery.recording), key=delivery.key)
+        if not isinstance(error, Removed):
+            subject = str(delivery.recording)
+            await self._archive.alarms.sound(DELIVERY_FAILED, delivery.tenant, subject, key=delivery.key)
         await self._change(rows.BURY, delivery.id, taken.lease, self._clock(), str(error), error.status)
 
     async def _give_back(self, taken: Taken) -> None:

@@ -9,6 +9,7 @@ DeliverError
 └── Unsent             one try did not succeed
     ├── Later          another may
     └── Never          none will, unless somebody changes something first
+        └── Removed    what was to be sent was removed here, on purpose: nobody need be alarmed
 ```
 """
 
@@ -49,3 +50,7 @@ class Later(Unsent):
 
 class Never(Unsent):
     """No other try will succeed, unless somebody changes something first."""
+
+
+class Removed(Never):
+    """What was to be sent was removed here."""

@@ -21,7 +21,7 @@ from voxkeep.audio.render import Form
 from voxkeep.demo.chats import sample_chats
 from voxkeep.demo.clips import content
 from voxkeep.demo.kazoo import COST, Cluster, KazooAccess
-from voxkeep.demo.people import AGENTS, TENANTS
+from voxkeep.demo.people import AGENTS, TENANTS, agents_of, skills_of
 from voxkeep.demo.sample import Sample, samples
 from voxkeep.vendors.kazoo import wire as kazoo
 from voxkeep.vendors.kazoo.accounts import Accounts
@@ -40,8 +40,14 @@ MADE_BY_US = (
     "locks",
 )
 NOT_OURS = (
-    # what is pushed to a demo was sent there to see that it works
     ("recordings", "SELECT 1 FROM recordings WHERE vendor NOT IN (?, ?) LIMIT 1", (OWN, kazoo.VENDOR), "recordings"),
+    # what is pushed to a demo was sent there to see that it works
+    (
+        "kazoo_pushes",
+        "SELECT 1 FROM recordings WHERE vendor = ? AND id NOT IN (SELECT recording FROM kazoo_pushes) LIMIT 1",
+        (kazoo.VENDOR,),
+        "recordings",
+    ),
     ("transcripts", "SELECT 1 FROM transcripts WHERE vendor <> ? LIMIT 1", (OWN,), "chats"),
     ("collect_sources", "SELECT 1 FROM collect_sources LIMIT 1", (), "sources to collect from"),
     (
@@ -124,7 +130,10 @@ def _lock(lock: BinaryIO, home: Path) -> None:
 
 
 def _clear(home: Path) -> None:
-    """Remove an earlier demo's archive, unless anybody uses it or has put something into it."""
+    """Remove an earlier demo's archive, unless anybody uses it or has put something into it.
+
+    What was pushed through a demo's own address is no such thing: it was sent to see that it works.
+    """
     try:
         with in_use(home, alone=True):
             _check_ours(home)
@@ -180,6 +189,7 @@ async def build(
     for person, count in zip(TENANTS, counts, strict=True):
         new = Tenant(id=TenantId(0), name=person.name, host=person.host, zone=person.zone, licensed_agents=len(AGENTS))
         tenant = await access.add_tenant(new, by="demo")
+        await _set_up(archive, tenant)
         wanted += samples(tenant.id, tenant.name, plan.seed, end, plan.days, count)
         users = (person.service_user, f"{person.service_user}-8x8")
         tokens = [await access.directory.add_with_token(user, {tenant.id: Grant()}, by="demo") for user in users]
@@ -191,6 +201,13 @@ async def build(
     first = min((sample.recording for sample in wanted if sample.clip), key=lambda each: (each.tenant, each.started_at))
     start = EpochMs(end - plan.days * DAY_MS)
     return Demo(tuple(tenants), _iso(start), _iso(end), recording_key(first.id), recording_id(first.id.bytes))
+
+
+async def _set_up(archive: Archive, tenant: Tenant) -> None:
+    for agent in agents_of(tenant):
+        await archive.roster.put_agent(agent)
+    for skill in skills_of(tenant):
+        await archive.roster.put_skill(skill)
 
 
 async def _keep_all(archive: Archive, wanted: list[Sample], progress: Callable[[int, int], None]) -> None:

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from voxkeep.archive.model import Agent, AgentKind, Skill, Tenant
+
 
 class DemoTenant(Struct, frozen=True):
     """A sample tenant."""
@@ -44,8 +46,31 @@ AGENTS = tuple(
     )
 )  # fmt: skip
 
+UC_AGENTS = frozenset({"253", "258", "260"})
+"""Extensions of those who talk by a phone of the telephony platform, not by the softphone."""
+
 CALLERS = (
     ("WIRELESS CALLER", "Reno, NV"), ("HOLLOWAY J", "Denver, CO"), ("MESA DENTAL", "Mesa, AZ"),
     ("UNKNOWN NAME", ""), ("BRIGHT FOODS", "Boise, ID"), ("PARK A", "Austin, TX"), ("LINDEN LLC", "Provo, UT"),
 )  # fmt: skip
 MAIN_NUMBERS = {"101": "18015550101", "102": "18015550102", "103": "18015550103", "104": "18015550104"}
+
+
+def agents_of(tenant: Tenant) -> list[Agent]:
+    """Return the sample agents as a tenant's roster has them."""
+    return [
+        Agent(
+            tenant=tenant.id,
+            name=agent.name,
+            extension=agent.extension,
+            login=agent.login,
+            email=f"{agent.login}@{tenant.host}",
+            kind=AgentKind.UC if agent.extension in UC_AGENTS else AgentKind.XIMA,
+        )
+        for agent in AGENTS
+    ]
+
+
+def skills_of(tenant: Tenant) -> list[Skill]:
+    """Return the sample skills as a tenant's roster has them."""
+    return [Skill(tenant=tenant.id, id=identity, name=name) for identity, name in SKILLS]

@@ -21,6 +21,8 @@ class Dialect(Protocol):
     """A vendor's API, mounted under its path."""
 
     prefix: str
+    any_text: bool
+    """Whether texts in its targets may be in any encoding: it reads them leniently itself."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request whose path begins with `prefix`."""
@@ -63,7 +65,7 @@ class App:
             return
         dialect = self._dialect(scope["path"])
         try:
-            self._guard(scope)
+            self._guard(scope, any_text=dialect is not None and dialect.any_text)
         except HttpError as error:
             await (dialect or self._plain).refuse(send, error)
             return
@@ -82,9 +84,9 @@ class App:
                 return dialect
         return None
 
-    def _guard(self, scope: Scope) -> None:
+    def _guard(self, scope: Scope, *, any_text: bool) -> None:
         self._https.check(scope)
-        reason = refuse(scope["raw_path"], scope["query_string"])
+        reason = refuse(scope["raw_path"], scope["query_string"], any_text=any_text)
         if reason is not None:
             raise BadRequestError(reason)
         if self._settings.maintenance:

@@ -12,28 +12,30 @@ _CONTROL_TEXT = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SEPARATORS = re.compile(rb"[/\\]")
 
 
-def refuse(raw_path: bytes, query: bytes) -> str | None:
+def refuse(raw_path: bytes, query: bytes, *, any_text: bool = False) -> str | None:
     """Give the reason to refuse a target, safe to show to the client, or None when it may pass.
 
     The path is looked at as sent and after undoing its percent-encoding once; climbing is looked for after a second
     time as well, since a proxy in front may have undone one. In the query encoded control characters other than NUL
-    may be somebody's text and pass.
+    may be somebody's text and pass. With `any_text` texts may be in any encoding, and the query is not looked at.
     """
     if len(raw_path) > MAX_PATH_BYTES:
         return f"The path is longer than {MAX_PATH_BYTES} bytes"
-    if _SUSPECT.search(raw_path) and (reason := _refuse_path(raw_path)):
+    if _SUSPECT.search(raw_path) and (reason := _refuse_path(raw_path, any_text=any_text)):
         return reason
-    if _SUSPECT.search(query):
+    if not any_text and _SUSPECT.search(query):
         return _refuse_query(query)
     return None
 
 
-def _refuse_path(raw_path: bytes) -> str | None:
+def _refuse_path(raw_path: bytes, *, any_text: bool) -> str | None:
     decoded = unquote_to_bytes(raw_path)
     try:
         text = decoded.decode("utf-8")
     except UnicodeDecodeError:
-        return "The path is not valid UTF-8"
+        if not any_text:
+            return "The path is not valid UTF-8"
+        text = decoded.decode("latin-1")
     if _CONTROL_TEXT.search(text):
         return "The path holds a control character"
     if _climbs(decoded) or _climbs(unquote_to_bytes(decoded)):

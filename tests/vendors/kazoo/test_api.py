@@ -1,12 +1,13 @@
 """The dialect's edge: envelopes, errors, verbs in disguise, browsers; and no account ever sees another's."""
 
+import asyncio
 import json
 import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.server.harness import START, Answer, World
+from tests.server.harness import START, Answer, World, parsed, request_bytes, restricted
 from tests.vendors.kazoo.conftest import Ground, Opener
 from tests.vendors.kazoo.customers import Customer, customer, data, documents, refused, send
 
@@ -15,6 +16,7 @@ from voxkeep.archive.model import State
 from voxkeep.settings import Kazoo, Server, Settings
 from voxkeep.vendors.kazoo import wire
 from voxkeep.vendors.kazoo.errors import MOST_BODY_BYTES
+from voxkeep.web import bodies
 
 UNKNOWN = "202402-" + "a" * 32
 
@@ -136,14 +138,14 @@ async def test_a_recording_has_nothing_below_it(world: World, acme: Customer, re
 # Bodies
 
 
-@pytest.mark.parametrize("body", [b"{", b"[", b"\xff", b'{"data":', b"nonsense", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"data":', b"nonsense", b'{"data":' + b"[" * 100_000])
 async def test_a_body_that_is_no_json_is_told(world: World, acme: Customer, body: bytes) -> None:
     identity = await one(world, acme)
     told = refused(await acme.send("PATCH", f"recordings/{identity}", body), 400, "validation error")
     assert told["json"]["invalid"]["target"] == "body"
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"5", b'{"user_metadata":{}}', b'"data"'])
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"[", b"5", b'{"user_metadata":{}}', b'"data"'])
 async def test_a_body_without_its_envelope_is_told(world: World, acme: Customer, body: bytes) -> None:
     identity = await one(world, acme)
     told = refused(await acme.send("PATCH", f"recordings/{identity}", body), 400, "invalid request envelope")
@@ -162,6 +164,54 @@ async def test_a_body_over_8_million_bytes_is_too_large(world: World, acme: Cust
     body = b'{"data":{"user_metadata":{}},"x":"' + b"x" * MOST_BODY_BYTES + b'"}'
     told = refused(await acme.send("PATCH", f"recordings/{identity}", body), 413, "validation error")
     assert told["file"]["maxSize"]["target"] == MOST_BODY_BYTES
+
+
+async def test_a_body_that_stops_coming_is_not_waited_for(
+    world: World, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "SILENT_SECONDS", 0.1)
+    for target in ("/v2/user_auth", "/ingest/kazoo/x/call_recording_1.mp3"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        if target.startswith("/ingest"):
+            secret = await acme.accounts.issue_push_secret(acme.account)
+            target = target.replace("/x/", f"/{secret}/")  # noqa: PLW2901 -- only now is it known
+        sent = {"Host": "localhost", "Content-Length": "100"}
+        writer.write(request_bytes("PUT", target, sent) + b"{")
+        refused(parsed(await asyncio.wait_for(reader.read(), 10), "PUT"), 408, "request_timeout")
+        writer.close()
+
+
+async def test_a_client_that_leaves_within_its_body_leaves_no_trace(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", world.port)
+    writer.write(request_bytes("PUT", "/v2/user_auth", {"Host": "localhost", "Content-Length": "100"}) + b"{")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.close()
+    await asyncio.sleep(0.1)
+    assert "Traceback" not in caplog.text
+
+
+async def test_who_comes_too_fast_is_told_so_before_a_body_is_read(opened: Opener) -> None:
+    world = await opened(Settings(kazoo=Kazoo(bucket_tokens=40, bucket_refill=1)))
+    for target, method in (("/v2/user_auth", "PUT"), (f"/v2/accounts/{'0' * 32}/recordings", "POST")):
+        for _ in range(41):
+            head = request_bytes(method, target, {"Host": "x", "Content-Length": "2", "Connection": "close"})
+            if b" 429 " in (await exchange_async(world.port, head + b"{}"))[:20]:
+                break
+        # the body that is announced never comes, and is not waited for
+        head = request_bytes(method, target, {"Host": "x", "Content-Length": "7000000", "Connection": "close"})
+        assert b" 429 " in (await exchange_async(world.port, head))[:20]
+
+
+async def exchange_async(port: int, sent: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(sent)
+        return await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
 
 
 # Who may ask
@@ -278,6 +328,31 @@ async def test_a_parent_reads_what_is_below_it_and_is_never_read_from_there(worl
     from_below = answer.json["auth_token"]
     for refusal in await matrix(world, acme, from_below):
         refused(refusal, 403, "forbidden")
+
+
+async def test_directories_show_what_the_caller_may_see(world: World, acme: Customer) -> None:
+    await customer(world, "west", parent=acme.account)
+    # a service user of the parent alone
+    assert data(await acme.ask("GET", "descendants")) == data(await acme.ask("GET", "children")) == []
+    ann = await acme.user("ann", agent_name="Ann Lee")
+    await acme.user("bob", agent_name="Bob Roy")
+    only_ann = await world.token(acme.tenant, name="only-ann", grant=restricted(["Ann Lee"]))
+    assert [each["id"] for each in data(await acme.ask("GET", "users", only_ann))] == [ann.id]
+    chats = await world.token(acme.tenant, name="chats", grant=Grant(frozenset({Permission.TRANSCRIPTS_READ})))
+    for target in ("users", f"users/{ann.id}"):
+        refused(await acme.ask("GET", target, chats), 403, "forbidden")
+
+
+@pytest.mark.parametrize("name", ["auth_token", "auth%5Ftoken"])
+async def test_no_token_of_a_query_stands_in_the_trail_however_it_is_written(
+    world: World, acme: Customer, name: str
+) -> None:
+    written = acme.token.replace("vk_", "%76k%5F")
+    path = f"/v2/accounts/{acme.account.id}/recordings?page_size=7&{name}={written}"
+    assert data(await world.ask("GET", path)) == []
+    (entry,) = [entry for entry in await world.audited() if entry.action == "recording.list"]
+    assert acme.token[3:] not in entry.subject
+    assert "page_size=7" in entry.subject
 
 
 async def test_account_alone_is_ones_own(world: World, acme: Customer) -> None:

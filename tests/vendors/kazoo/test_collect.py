@@ -26,7 +26,8 @@ from tests.vendors.kazoo.vendor import (
 
 from voxkeep.access import MIGRATIONS as ACCESS
 from voxkeep.archive import Archive, NewAudio
-from voxkeep.archive.model import Recording, Tenant
+from voxkeep.archive.alarms import PUSH_UNJOINED
+from voxkeep.archive.model import Recording, State, Tenant
 from voxkeep.archive.units import DAY_MS, HOUR_MS, EpochMs, TenantId, now_ms
 from voxkeep.audio.probe import probe
 from voxkeep.collect import MIGRATIONS, Order, SourceConfig, SourceReport, Sources, collect
@@ -333,6 +334,73 @@ async def test_other_bytes_of_the_call_stay_a_recording_of_their_own(rig: Rig, v
     assert (await rig.run(*SPAN)).new == 1
     assert await rig.bytes_of("202311-of-the-push") == mp3(1_100)
     assert await rig.bytes_of(KEY) == mp3(1_000)
+
+
+async def test_what_is_awaited_is_kept_and_a_push_of_its_call_joins_it(rig: Rig, vendor: Vendor) -> None:
+    start = now_ms() - HOUR_MS
+    vendor.put(document(start, 1, []))
+    assert (await rig.run()).pending == 1
+    waiting = await rig.held(key_at(start, 1))
+    assert waiting is not None
+    assert (waiting.state, waiting.audio) == (State.PENDING, None)
+    noted = await rig.archive.annotate(waiting.tenant, waiting.id, _noted)
+    vendor.documents[ACCOUNT][0] = document(start, 1)
+    report = await rig.run()
+    assert (report.new, report.held) == (1, 0)
+    kept = await rig.held(key_at(start, 1))
+    assert kept is not None
+    assert (kept.id, kept.state) == (noted.id, State.KEPT)
+    assert kept.extra["kazoo"]["document"]["user_metadata"] == {"case": "17"}
+    assert kept.extra["kazoo"]["content_types"] == ["audio/mpeg"]
+
+
+def _noted(extra: dict[str, Any]) -> dict[str, Any]:
+    own = extra["kazoo"]
+    return {**extra, "kazoo": {**own, "document": {**own["document"], "user_metadata": {"case": "17"}}}}
+
+
+async def test_one_that_cannot_be_renewed_stops_nobody_else(rig: Rig, vendor: Vendor) -> None:
+    vendor.put(*(document(NOON + n * MINUTE_MS, n) for n in range(1, 4)))
+    first = vendor.documents[ACCOUNT][0]
+    # started on another day by what the push told, so that its object is to be renamed, and is not there
+    held = await pushed(rig, some_of(first, start=first["start"] - 86_400), mp3(1_000))
+    assert held.audio is not None
+    (rig.archive.home / "vault" / held.audio.name).unlink()
+    report = await rig.run(NOON - 2 * DAY_MS, NOON + HOUR_MS)
+    assert (report.new, report.failed, report.exit) == (2, 1, 1)
+    assert "could not be kept" in missing(report)[first["id"]][1]
+
+
+async def test_notes_that_are_no_object_are_the_clusters_own(rig: Rig, vendor: Vendor) -> None:
+    shown = document(NOON, 1, user_metadata="text")
+    vendor.put(shown)
+    await pushed(rig, some_of(shown, user_metadata="pushed"), mp3(1_000))
+    assert (await rig.run(*SPAN)).held == 1
+    recording = await rig.held(KEY)
+    assert recording is not None
+    assert recording.extra["kazoo"]["document"]["user_metadata"] == "text"
+
+
+async def test_what_was_pushed_and_removed_is_not_brought_back(rig: Rig, vendor: Vendor) -> None:
+    shown = document(NOON, 1)
+    vendor.put(shown)
+    before = await pushed(rig, some_of(shown, id="202311-of-the-push"), mp3(1_000))
+    await rig.archive.remove(before.tenant, before.id)
+    report = await rig.run(*SPAN)
+    assert (report.new, report.held) == (0, 1)
+    assert await rig.held(KEY) is None
+    removed = await rig.archive.by_id(before.tenant, before.id)
+    assert removed is not None
+    assert removed.state is State.REMOVED
+
+
+async def test_an_alarm_about_a_push_ends_with_its_document(rig: Rig, vendor: Vendor) -> None:
+    shown = document(NOON, 1)
+    vendor.put(shown)
+    before = await pushed(rig, some_of(shown, id="202311-of-the-push"), mp3(1_000))
+    await rig.archive.alarms.sound(PUSH_UNJOINED, before.tenant, str(before.id), key=before.vendor_key)
+    await rig.run(*SPAN)
+    assert await rig.archive.alarms.all() == []
 
 
 async def test_what_was_collected_is_never_renewed(rig: Rig, vendor: Vendor) -> None:

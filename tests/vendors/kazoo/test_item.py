@@ -14,7 +14,7 @@ from tests.vendors.kazoo.customers import Customer, customer, data, documents, r
 
 from voxkeep.archive import NewAudio
 from voxkeep.archive.model import Recording, State
-from voxkeep.archive.units import EpochMs
+from voxkeep.archive.units import EpochMs, now_ms
 from voxkeep.audio.probe import probe
 from voxkeep.demo.clips import content
 from voxkeep.vendors.kazoo import wire
@@ -309,6 +309,36 @@ async def test_nothing_else_may_be_changed_and_every_field_is_named(world: World
         assert list(told["user_metadata"]) == ["type"]
     large = {"data": {"user_metadata": {"a": "x" * 70_000}}}
     assert "user_metadata" in refused(await patch(acme, identity, large), 400, "validation error")
+
+
+@pytest.mark.parametrize("levels", [40, 960, 1_500, 100_000])
+async def test_notes_nested_too_deep_are_refused_and_nothing_is_hurt(world: World, acme: Customer, levels: int) -> None:
+    identity = await own(world, acme)
+    body = b'{"data":{"user_metadata":{"a":' + b'{"a":' * levels + b"1" + b"}" * levels + b"}}}"
+    answer = await acme.send("PATCH", f"recordings/{identity}", body)
+    assert set(refused(answer, 400, "validation error")) <= {"user_metadata", "json"}
+    assert data(await acme.ask("GET", f"recordings/{identity}"))["id"] == identity
+    assert [each["id"] for each in await documents(acme, "has_key=id")] == [identity]
+
+
+@pytest.mark.parametrize("types", [["text/html"], ["audio/日"], ["audio/mpeg\r\nX-Evil: 1"], ["image/svg+xml"], []])
+@pytest.mark.parametrize("stated", ["text/html", "audio/x y", 7, None])
+async def test_a_document_decides_no_type_that_a_browser_would_run(
+    world: World, acme: Customer, types: list[str], stated: object
+) -> None:
+    await collected(world, acme, content_type=stated, _read_only={"content_types": types})
+    answer = await acme.ask("GET", f"recordings/{KAZOO_ID}?inline=true", Accept="audio/mpeg")
+    assert (answer.status, answer.headers["content-type"], answer.body) == (200, "audio/x-wav", WAV)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "x-evil" not in answer.headers
+
+
+async def test_a_note_is_when_a_document_was_changed(world: World, acme: Customer) -> None:
+    identity = await own(world, acme)
+    since = gregorian(now_ms()) - 60
+    assert await documents(acme, f"modified_from={since}") == []
+    await patch(acme, identity, {"data": {"user_metadata": {"a": 1}}})
+    assert [each["id"] for each in await documents(acme, f"modified_from={since}")] == [identity]
 
 
 async def test_notes_on_what_is_not_there_are_refused(world: World, acme: Customer) -> None:

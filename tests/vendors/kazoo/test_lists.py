@@ -1,5 +1,6 @@
 """Lists of recordings: every document of the window once, in order, page by page or all at once, as JSON and as CSV."""
 
+import asyncio
 import csv
 import io
 import json
@@ -7,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from tests.server.harness import CLIP, START, World, restricted
+from tests.server.harness import CLIP, START, World, request_bytes, restricted, until
 from tests.vendors.kazoo.conftest import Opener
 from tests.vendors.kazoo.customers import AROUND, Customer, customer, data, documents, refused, text
 
@@ -314,6 +315,59 @@ async def test_a_list_that_has_not_changed_is_not_sent_again(world: World, acme:
     assert (again.status, again.body) == (304, b"")
     await world.keep(acme.tenant, START + 5, state=State.KEPT)
     assert (await acme.ask("GET", f"recordings?{AROUND}", If_None_Match=etag)).status == 200
+
+
+async def test_a_page_that_gets_a_next_one_is_another_page(world: World, acme: Customer) -> None:
+    await kept(world, acme, 2)
+    first = await acme.ask("GET", f"recordings?{AROUND}&ascending=true&page_size=2")
+    assert "next_start_key" not in first.json
+    await world.keep(acme.tenant, START + 3_600_000, state=State.KEPT)
+    again = await acme.ask(
+        "GET", f"recordings?{AROUND}&ascending=true&page_size=2", If_None_Match=first.headers["etag"]
+    )
+    assert again.status == 200
+    assert "next_start_key" in again.json
+
+
+@pytest.mark.parametrize("query", ["paginate=false", "is_chunked=true", "page_size=2000"])
+async def test_jsonp_wraps_a_streamed_list_too(world: World, acme: Customer, query: str) -> None:
+    await kept(world, acme, 2)
+    answer = await acme.ask("GET", f"recordings?{AROUND}&{query}&jsonp=got")
+    assert answer.headers["content-type"] == "application/javascript"
+    assert answer.body.startswith(b"got(")
+    assert answer.body.endswith(b");")
+    assert len(json.loads(answer.body[4:-2])["data"]) == 2
+
+
+async def test_a_filtered_list_is_not_read_on_once_its_client_has_left(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await opened(Settings(archive=Archive(chunk_rows=1), kazoo=Kazoo(rate_limits=False)))
+    owner = await customer(world, "patient")
+    await kept(world, owner, 30)
+    read, reads = world.archive.page_by_end, list[None]()
+
+    async def slow(*asked: Any) -> Any:
+        reads.append(None)
+        await asyncio.sleep(0.02)
+        return await read(*asked)
+
+    async def begun() -> bool:
+        return len(reads) > 1
+
+    monkeypatch.setattr(world.archive, "page_by_end", slow)
+    for accept in ("application/json", "text/csv"):
+        reads.clear()
+        target = f"/v2/accounts/{owner.account.id}/recordings?{AROUND}&filter_call_id=none&page_size=1"
+        sent = {"Host": "x", "X-Auth-Token": owner.token, "Accept": accept}
+        _, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        writer.write(request_bytes("GET", target, sent))
+        await until(begun)
+        writer.close()
+        await asyncio.sleep(0.2)
+        ended = len(reads)
+        await asyncio.sleep(0.2)
+        assert len(reads) == ended < 25
 
 
 # CSV

@@ -37,6 +37,7 @@ def test_a_query_becomes_the_document_and_only_what_it_tells() -> None:
         "caller_id_number": "1",
         "from": "1@a.test",
         "to": "2@a.test",
+        "origin": "no origin",
         "owner_id": "b" * 32,
         "name": "call_recording_abc.mp3",
         "media_type": "mp3",
@@ -58,6 +59,9 @@ def test_what_is_missing_stays_out_and_times_come_from_the_audio() -> None:
     place = Place("call_recording_abc..mp3", "call_recording_abc..mp3", "mp3", "abc")
     assert document_of(told(place), KEY, 1_500, "mp3") == {
         "id": KEY,
+        "from": "",
+        "to": "",
+        "origin": "no origin",
         "call_id": "abc",
         "name": "call_recording_abc.mp3",
         "media_type": "mp3",

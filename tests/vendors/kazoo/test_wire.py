@@ -215,6 +215,12 @@ def test_notes_on_what_others_recorded_are_shown(notes: dict[str, Any]) -> None:
     assert wire.document_of(own(extra={"kazoo": {"user_metadata": notes}}), VIEW)["user_metadata"] == notes
 
 
+@pytest.mark.parametrize("value", [5, {}, "x", None, [], {"id": "other"}])
+def test_a_document_beside_a_recording_of_others_is_none_of_kazoos(value: object) -> None:
+    recording = own(extra={"kazoo": {"document": value}})
+    assert items(recording)["id"] == wire.shown_id(recording)
+
+
 @pytest.mark.parametrize(
     "extra", [{"8x8": {"caseID": "1"}}, {"kazoo": 7}, {"kazoo": {"content_types": "x"}}, {"kazoo": {}}]
 )

@@ -20,7 +20,7 @@ SEGMENTS = st.one_of(
     ),
     st.text(max_size=20).map(lambda text: quote(text, safe="")),
     st.text(st.sampled_from(TARGET_BYTES.decode()), max_size=20),
-    st.sampled_from(["acme-ns", "audio", "recordings", "call-recording-info"]),
+    st.sampled_from(["acme-ns", "audio", "recordings", "call-recording-info", "agents", "skills"]),
 )
 QUERIES = st.one_of(
     st.just(EVERYTHING),
@@ -68,11 +68,14 @@ def check(answer: Answer) -> None:
 
 
 @settings(max_examples=150)
-@given(segments=st.lists(SEGMENTS, max_size=5), query=QUERIES)
-@example(segments=["recordings", "", "x", "audio"], query="")
-@example(segments=["recordings"] * 5, query="startTime=%E2%80%AE&endTime=\\")
-def test_any_path_and_query_gets_the_dialects_own_answer(demo: DemoProcess, segments: list[str], query: str) -> None:
-    check(sent(demo, f"{V2}/{'/'.join(segments)}?{query}"))
+@given(version=st.sampled_from(["v1", "v2"]), segments=st.lists(SEGMENTS, max_size=5), query=QUERIES)
+@example(version="v2", segments=["recordings", "", "x", "audio"], query="")
+@example(version="v2", segments=["recordings"] * 5, query="startTime=%E2%80%AE&endTime=\\")
+@example(version="v1", segments=["agents"], query="&&&")
+def test_any_path_and_query_gets_the_dialects_own_answer(
+    demo: DemoProcess, version: str, segments: list[str], query: str
+) -> None:
+    check(sent(demo, f"/rest/api/{version}/{'/'.join(segments)}?{query}"))
 
 
 @settings(max_examples=100)

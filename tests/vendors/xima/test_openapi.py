@@ -14,15 +14,18 @@ from schemathesis import checks as standard
 from schemathesis.specs.openapi import checks as openapi
 from tests.server.harness import EVERYTHING, DemoProcess, ask_at
 
+from voxkeep.vendors.xima.roster import XimaAgent, XimaSkill
 from voxkeep.vendors.xima.wire import XimaCall, XimaRecording
 
 CONTRACT = Path(str(files("voxkeep.vendors.xima") / "openapi.yaml"))
 SCHEMA = schemathesis.openapi.from_path(CONTRACT)
 OPERATIONS = (
-    ("/recordings", "GET"),
-    ("/call-recording-info", "GET"),
-    ("/recordings/{tenant}/{recordingKey}/audio", "GET"),
-    ("/recordings/{tenant}/{recordingKey}/audio", "HEAD"),
+    ("/v2/recordings", "GET"),
+    ("/v2/call-recording-info", "GET"),
+    ("/v2/recordings/{tenant}/{recordingKey}/audio", "GET"),
+    ("/v2/recordings/{tenant}/{recordingKey}/audio", "HEAD"),
+    ("/v1/agents", "GET"),
+    ("/v1/skills", "GET"),
 )
 CONDITIONS = [
     ({}, 200),
@@ -55,7 +58,10 @@ def test_the_contract_names_every_route_that_is_served() -> None:
     assert set(routes()) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize(("name", "struct"), [("Recording", XimaRecording), ("Call", XimaCall)])
+@pytest.mark.parametrize(
+    ("name", "struct"),
+    [("Recording", XimaRecording), ("Call", XimaCall), ("Agent", XimaAgent), ("Skill", XimaSkill)],
+)
 def test_the_contract_has_the_fields_of_the_wire_in_their_order_and_all_required(name: str, struct: type) -> None:
     schema = document()["components"]["schemas"][name]
     fields = [field.encode_name for field in msgspec.structs.fields(struct)]
@@ -69,11 +75,17 @@ def test_the_contract_has_the_fields_of_the_wire_in_their_order_and_all_required
 
 def test_the_examples_of_the_contract_are_records_of_the_wire() -> None:
     paths = document()["paths"]
-    for path, kind in (("/recordings", XimaRecording), ("/call-recording-info", XimaCall)):
+    for path, kind in (("/v2/recordings", XimaRecording), ("/v2/call-recording-info", XimaCall)):
         examples = paths[path]["get"]["responses"]["200"]["content"]["application/json"]["examples"]
         for example in examples.values():
             records = msgspec.convert(example["value"], list[kind])  # type: ignore[valid-type] # each of the two
             assert msgspec.to_builtins(records) == example["value"]
+    for path, name, entry in (("/v1/agents", "agents", XimaAgent), ("/v1/skills", "skills", XimaSkill)):
+        examples = paths[path]["get"]["responses"]["200"]["content"]["application/json"]["examples"]
+        for example in examples.values():
+            entries = msgspec.convert(example["value"], dict[str, list[entry]])  # type: ignore[valid-type] # the same
+            assert list(entries) == [name]
+            assert msgspec.to_builtins(entries) == example["value"]
 
 
 def test_every_status_that_the_vendors_tables_name_stands_in_the_contract() -> None:
@@ -84,7 +96,7 @@ def test_every_status_that_the_vendors_tables_name_stands_in_the_contract() -> N
 
 def sent(demo: DemoProcess, case: Case[Any], token: str | None) -> int:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    base_url = f"{demo.document['url']}/rest/api/v2"
+    base_url = f"{demo.document['url']}/rest/api"
     return case.call_and_validate(base_url=base_url, headers=headers, checks=CHECKS).status_code
 
 
@@ -106,6 +118,12 @@ def test_real_lists_are_answered_as_the_contract_says(demo: DemoProcess, path: s
     query = {"startTime": xima["start"], "endTime": xima["end"]}
     for token, status in ((demo.token("acme-ns"), 200), (demo.token("globex-ns"), 200), (None, 401)):
         assert sent(demo, SCHEMA[path]["GET"].Case(query=query), token) == status
+
+
+@pytest.mark.parametrize("path", ["/v1/agents", "/v1/skills"])
+def test_real_rosters_are_answered_as_the_contract_says(demo: DemoProcess, path: str) -> None:
+    for token, status in ((demo.token("acme-ns"), 200), (demo.token("globex-ns"), 200), (None, 401)):
+        assert sent(demo, SCHEMA[path]["GET"].Case(), token) == status
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=lambda value: str(value).strip("/"))
@@ -144,7 +162,7 @@ def listing(demo: DemoProcess) -> str:
 def test_a_method_that_the_contract_does_not_name_is_405_with_allow(demo: DemoProcess, path: str, method: str) -> None:
     if (path, method) in OPERATIONS:
         return
-    target = "/rest/api/v2" + path.format(tenant="acme-ns", recordingKey="some-key")
+    target = "/rest/api" + path.format(tenant="acme-ns", recordingKey="some-key")
     answer = ask_at(demo.port, method, f"{target}?{EVERYTHING}", demo.token("acme-ns"))
     assert answer.status == 405
     named = {named for served, named in OPERATIONS if served == path}

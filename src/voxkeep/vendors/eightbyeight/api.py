@@ -64,6 +64,7 @@ class EightByEightApi:
     """The ASGI application of the dialect."""
 
     prefix = PREFIX
+    any_text = False
 
     def __init__(self, archive: Archive, access: Access) -> None:
         self._access = access

@@ -23,12 +23,12 @@ from voxkeep.vendors.kazoo.auth import Authentication
 from voxkeep.vendors.kazoo.buckets import Buckets
 from voxkeep.vendors.kazoo.channels import Channels
 from voxkeep.vendors.kazoo.directory import Directory
+from voxkeep.vendors.kazoo.edge import answered, refused
 from voxkeep.vendors.kazoo.ids import HEX
 from voxkeep.vendors.kazoo.recordings import Recordings
 from voxkeep.vendors.kazoo.request import Request
 from voxkeep.web.errors import HttpError, UnavailableError
 from voxkeep.web.headers import host_of
-from voxkeep.web.routes import guarded
 
 PREFIX = "/v2/"
 REFUSALS = frozenset({401, 403, 404, 409, 429})
@@ -65,6 +65,7 @@ class KazooApi:
     """The ASGI application of the dialect."""
 
     prefix = PREFIX
+    any_text = False
 
     def __init__(self, archive: Archive, access: Access) -> None:
         self._archive = archive
@@ -115,44 +116,34 @@ class KazooApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request. What fails once the answer began is raised, so that the connection is aborted."""
-        request = Request(scope, receive, send, PREFIX)
-
-        async def answer(_: Scope, __: Receive, watched: Send) -> None:
-            # through the guard, which must know what has begun
-            request.send = watched
-            await self._answer(request)
-
-        async def refuse(send: Send, error: HttpError) -> None:
-            request.send = send
-            await request.refuse(errors.of_http(error))
-
-        await guarded(answer, refuse, scope, receive, send)
+        await answered(Request(scope, receive, send, PREFIX), self._answer)
 
     async def refuse(self, send: Send, error: HttpError) -> None:
-        """Send an error of the guards in front, which know no request."""
-        scope: Scope = {"type": "http", "raw_path": b"", "query_string": b"", "method": "GET", "headers": []}
-
-        async def receive() -> dict[str, str]:
-            return {"type": "http.disconnect"}
-
-        await Request(scope, receive, send, PREFIX).refuse(errors.of_http(error))
+        """Send an error in the dialect's shape."""
+        await refused(send, error)
 
     async def _answer(self, request: Request) -> None:
         if request.method == "OPTIONS":
             await request.preflight()
             return
         route, own = self._route(request)
-        await request.read()
-        act = route.acts.get(request.method)
-        if act is None:
-            raise errors.invalid_method()
+        act: Act | None = None
         try:
+            # before a body is read: whoever comes too fast costs nothing more
+            if route.open:
+                self._buckets.login(request.remote)
+            else:
+                self._buckets.take(request.remote, _named(request, own=own), ONE_TOKEN)
+            await request.read()
+            act = route.acts.get(request.method)
+            if act is None:
+                raise errors.invalid_method()
             if not route.open:
                 await self._admit(request, own=own)
             await self._act(act, request)
         except HttpError as error:
             if error.status in REFUSALS:
-                await self._record(request, act.action, error)
+                await self._record(request, Action.AUTHENTICATE if act is None else act.action, error)
             raise
 
     def _route(self, request: Request) -> tuple[Route, bool]:
@@ -171,12 +162,9 @@ class KazooApi:
 
     async def _admit(self, request: Request, *, own: bool) -> None:
         """Find out who asks, and let them into the account in the path. Raises HttpError."""
-        within = request.segments[0] == "accounts"
-        named = request.segments[1] if within and not own else ""
-        self._buckets.take(request.remote, named, ONE_TOKEN)
         caller = await self._auth.caller(request)
-        if within:
-            await self._enter(request, caller.account if own else named)
+        if request.segments[0] == "accounts":
+            await self._enter(request, caller.account if own else _named(request, own=own))
 
     async def _enter(self, request: Request, identity: str) -> None:
         """Find the account in the path, and refuse a caller who may not see it. Raises KazooError."""
@@ -211,3 +199,8 @@ class KazooApi:
         kind = Action.AUTHENTICATE if caller is None else action
         principal = None if caller is None else caller.principal
         await record_refusal(self._access, request.scope, kind, principal, tenants, error)
+
+
+def _named(request: Request, *, own: bool) -> str:
+    """Return the account that a path names; empty where it names none, or one's own."""
+    return request.segments[1] if request.segments[0] == "accounts" and not own else ""

@@ -58,8 +58,7 @@ class Authentication:
         return request.caller
 
     async def user_auth(self, request: Request) -> None:
-        """PUT user_auth: log in as a user; 201 with a token."""
-        self._buckets.login(request.remote)
+        """PUT user_auth: log in as a user; 201 with a token. What it costs is taken before."""
         asked = UserAuth.of(request.data)
         for account in await self._located(asked):
             salted = (await self._accounts.book()).salted[account.id]
@@ -91,7 +90,6 @@ class Authentication:
 
     async def api_auth(self, request: Request) -> None:
         """PUT api_auth: log in with an account's API key; 201 with a token. An unknown key is 404, as in Kazoo."""
-        self._buckets.login(request.remote)
         asked = ApiAuth.of(request.data)
         if not await self._logged_in(request, by_api_key(asked.api_key), "by API key"):
             raise errors.malformed_id("key")

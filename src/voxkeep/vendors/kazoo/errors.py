@@ -134,17 +134,13 @@ def conflict(reason: str) -> KazooError:
     return KazooError(409, "datastore_conflict", {"message": reason})
 
 
-def fault(cause: str) -> KazooError:
-    """500: what keeps the media failed."""
-    return KazooError(500, "datastore_fault", {"cause": cause, "message": "unknown failure"})
-
-
 WORDS: Mapping[int, str] = {
     400: "bad_request",
     401: "invalid_credentials",
     403: "forbidden",
     404: "not_found",
     405: "invalid_method",
+    408: "request_timeout",
     409: "datastore_conflict",
     413: VALIDATION,
     429: "too_many_requests",

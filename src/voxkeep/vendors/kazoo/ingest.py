@@ -7,7 +7,6 @@ row and the trail's entry are durable: a cluster believes any 2xx, and asks for 
 import logging
 from typing import NamedTuple
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from voxkeep.access import Access, Action, AuditEntry, Outcome
@@ -22,8 +21,10 @@ from voxkeep.database import DatabaseFull
 from voxkeep.vault import LengthMismatch, Staged, VaultFull
 from voxkeep.vendors.kazoo import errors
 from voxkeep.vendors.kazoo.accounts import Account, Accounts
+from voxkeep.vendors.kazoo.edge import answered, refused
 from voxkeep.vendors.kazoo.errors import Invalid
-from voxkeep.vendors.kazoo.media import disposition
+from voxkeep.vendors.kazoo.ids import HEX
+from voxkeep.vendors.kazoo.media import NO_SNIFF, disposition
 from voxkeep.vendors.kazoo.multipart import BadBody, Multipart, blocks, decoded_text
 from voxkeep.vendors.kazoo.pushbody import Body, Came, Receiver, length_of
 from voxkeep.vendors.kazoo.pushdocument import Told, document_of, fields_of, kept_query, posted
@@ -34,7 +35,7 @@ from voxkeep.vendors.kazoo.wire import media_type_of, name_of, own_of, shown_id
 from voxkeep.web.audio import deliver, plan
 from voxkeep.web.errors import BodyTooLargeError, HttpError, UnavailableError
 from voxkeep.web.headers import header, host_of
-from voxkeep.web.routes import guarded, remote_of
+from voxkeep.web.routes import remote_of
 
 ACTIONS = {"PUT": Action.PUSH, "POST": Action.PUSH, "GET": Action.LISTEN, "HEAD": Action.LISTEN}
 REFUSALS = frozenset({401, 403, 404})
@@ -68,6 +69,7 @@ class KazooIngest:
     """The ASGI application under which clusters put their recordings."""
 
     prefix = PREFIX
+    any_text = True
 
     def __init__(self, archive: Archive, access: Access) -> None:
         self._archive = archive
@@ -79,29 +81,11 @@ class KazooIngest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request. What fails once the answer began is raised, so that the connection is aborted."""
-        request = Request(scope, receive, send, PREFIX)
-
-        async def answer(_: Scope, __: Receive, watched: Send) -> None:
-            request.send = watched
-            try:
-                await self._answer(request)
-            except ClientDisconnect:
-                _log.info("a push broke off: nothing of it is kept")
-
-        async def refuse(send: Send, error: HttpError) -> None:
-            request.send = send
-            await request.refuse(errors.of_http(error))
-
-        await guarded(answer, refuse, scope, receive, send)
+        await answered(Request(scope, receive, send, PREFIX), self._answer)
 
     async def refuse(self, send: Send, error: HttpError) -> None:
-        """Send an error of the guards in front, which know no request."""
-        scope: Scope = {"type": "http", "raw_path": b"", "query_string": b"", "method": "GET", "headers": []}
-
-        async def receive() -> dict[str, str]:
-            return {"type": "http.disconnect"}
-
-        await Request(scope, receive, send, PREFIX).refuse(errors.of_http(error))
+        """Send an error in the dialect's shape."""
+        await refused(send, error)
 
     async def _answer(self, request: Request) -> None:
         account: Account | None = None
@@ -126,11 +110,15 @@ class KazooIngest:
             place = place_of(request.scope["raw_path"], pairs)
         except BadPath as error:
             raise errors.validation([Invalid("path", "invalid", f"The path cannot be: {error}")]) from None
-        named = [place.account]
+        named = place.account
         if action is Action.PUSH:
-            # what a cluster adds to a path that it reads back from says nothing
-            named.append(fields_of(pairs).get("account_id", ""))
-        tenant = await self._tenant(request, account, [name for name in named if name])
+            # what a cluster adds to a path that it reads back from says nothing, nor does what no account is called
+            told = fields_of(pairs).get("account_id", "")
+            told = told if HEX.fullmatch(told) else ""
+            if named and told and named != told:
+                raise errors.validation([Invalid("account_id", "invalid", "The path names another account", named)])
+            named = named or told
+        tenant = await self._tenant(request, account, [named] if named else [])
         return Visit(request, account, place, pairs, tenant)
 
     async def _tenant(self, request: Request, account: Account, named: list[str]) -> Tenant:
@@ -252,7 +240,7 @@ class KazooIngest:
                 size=reader.size,
                 etag=reader.etag,
                 media_type=media_type_of(own, container),
-                extra_headers=[(b"content-disposition", disposition("attachment", name)), *request.headers()],
+                extra_headers=[(b"content-disposition", disposition("attachment", name)), NO_SNIFF, *request.headers()],
             )
             entry = visit.entry(Action.LISTEN, shown_id(recording), f"{request.method} {answer.status}")
             if answer.takes_slot:

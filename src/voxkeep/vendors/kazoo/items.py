@@ -64,6 +64,7 @@ def listed_as(recording: Recording, status: Ready | Pending | Deleted) -> Listed
         expected_duration_ms=recording.duration_ms or None,
         duration_slack_ms=SLACK_MS,
         renewed=partial(renewed, recording),
+        keep_pending=True,
     )
 
 

@@ -24,7 +24,6 @@ SHOWN = AnyOf((Term("state", State.KEPT, State.PENDING), Term("state", State.LOS
 """All but what was removed: Kazoo lists documents without media, too."""
 WHOLE_ROWS = 1_000
 """Pages of so many rows are answered in one piece, with an ETag; longer ones are streamed."""
-LAST_ID = b"\xff" * 16
 
 
 class Asked(Struct, frozen=True):
@@ -65,12 +64,14 @@ class Listing:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    async def page(self, asked: Asked, size: int) -> Page:
-        """Return up to `size` documents, and where the next page begins."""
+    async def page(self, asked: Asked, size: int, gone: Callable[[], bool] = lambda: False) -> Page | None:
+        """Return up to `size` documents, and where the next page begins; None once the client is `gone`."""
         documents = list[Document | Raw | dict[str, Any]]()
         marks = list[Mark]()
         mark = first_mark(asked)
         while len(documents) <= size:
+            if gone():
+                return None
             wanting = size + 1 - len(documents)
             rows = wanting if asked.plain else max(wanting, self._archive.settings.archive.chunk_rows)
             part = await self._read(asked, mark, rows)

@@ -19,6 +19,8 @@ from voxkeep.web.audio import deliver, plan
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$&+.^_`|~@-]+", re.ASCII)
 """A file name that needs no quotes; Kazoo never quotes."""
+NO_SNIFF = (b"x-content-type-options", b"nosniff")
+"""A browser takes audio for what its type says, and runs nothing in it."""
 FORM_OF = {Want.MEDIA: Form.MP3, Want.WAV: Form.WAV}
 
 
@@ -40,7 +42,7 @@ class Media:
                 size=reader.size,
                 etag=reader.etag,
                 media_type=media_type,
-                extra_headers=[(b"content-disposition", disposition(kind, name)), *request.headers()],
+                extra_headers=[(b"content-disposition", disposition(kind, name)), NO_SNIFF, *request.headers()],
             )
             entry = request.entry(Action.LISTEN, shown_id(recording), f"GET {answer.status}")
             if answer.takes_slot:

@@ -1,8 +1,8 @@
 """The body of a push: as it comes, in parts (a storage plan's `send_multipart`), or in base64.
 
 kz_att_http of Kazoo 4.3 and 5: the first part is the public document as JSON, the second the attachment, which
-`base64_encode_data` turns into base64 under the audio's own content type, so that only the bytes tell. Without parts
-nothing is encoded.
+`base64_encode_data` turns into base64 under the audio's own content type, so that only the bytes tell. A body without
+parts is looked at in the same way.
 """
 
 import re
@@ -17,9 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from voxkeep.audio.sniff import HEAD_BYTES, container_of
+from voxkeep.web.bodies import received
 from voxkeep.web.errors import BodyTooLargeError
 
-MOST_DOCUMENT_BYTES = 1 << 20
+MOST_DOCUMENT_BYTES = 1 << 16
 ENCODED_BLOCK_BYTES = 1 << 20
 """A multiple of four: base64 is undone block by block."""
 BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
@@ -34,7 +35,7 @@ async def blocks(receive: Receive, limit_bytes: int) -> AsyncIterator[bytes]:
     """Yield a request's body as it comes. Raises BodyTooLargeError past the limit, ClientDisconnect."""
     total = 0
     while True:
-        message = await receive()
+        message = await received(receive)
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         block: bytes = message.get("body", b"")

@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from voxkeep.archive.units import LATEST, EpochMs
 from voxkeep.vendors.kazoo.gregorian import epoch_ms, gregorian
-from voxkeep.vendors.kazoo.ids import is_recording_id
 from voxkeep.vendors.kazoo.pushpath import Pairs, Place
-from voxkeep.vendors.kazoo.wire import ANY_MEDIA, LONGEST_MS, MEDIA_TYPES, whole
+from voxkeep.vendors.kazoo.wire import ANY_MEDIA, LONGEST_MS, MEDIA_TYPES, is_deep, whole
 
 TEXTS = ("call_id", "cdr_id", "interaction_id", "caller_id_name", "caller_id_number", "from", "to", "owner_id")
 """Fields of the document that a query tells as they are."""
+NO_ORIGIN = "no origin"
+"""What Kazoo 5 says where it does not know how a recording was started."""
 CONFERENCE = ("conference_recording", "conference_id")
 CHANNEL = {
     "account_id": "Account-ID",
@@ -33,7 +34,11 @@ NUMBER = re.compile(r"-?[0-9]{1,18}(\.0*)?", re.ASCII)
 TWO_DOTS = re.compile(r"\.\.(?=[^.]*$)")
 """What some senders put before the extension (reference 3.4)."""
 LONGEST_ID = 255
-SECRET = re.compile(r"(?i)token|secret|passw|key|auth|sig|cred")
+REACHABLE = re.compile(r"[0-9]{4}(?:0[1-9]|1[0-2])-[A-Za-z0-9_~-][A-Za-z0-9_.~-]*", re.ASCII)
+"""An id of a recording that any client can ask for again."""
+PRIVATE = ("_", "pvt_")
+"""How keys begin that a document does not show (reference 2)."""
+SECRET = re.compile(r"(?i)token|secret|pass|pwd|^pw$|key|auth|sig|cred")
 """Parameters of the customer's own that are not kept."""
 HIDDEN = "***"
 
@@ -54,7 +59,7 @@ class Told(Struct, frozen=True):
     def recording(self) -> str:
         """The id that Kazoo gave the recording; empty where none came, or none that can be one."""
         for value in (self.place.recording, self.fields.get("recording_id"), self.document.get("id")):
-            if isinstance(value, str) and len(value) <= LONGEST_ID and is_recording_id(value):
+            if isinstance(value, str) and len(value) <= LONGEST_ID and REACHABLE.fullmatch(value):
                 return value
         return ""
 
@@ -119,7 +124,9 @@ def posted(raw: bytes) -> dict[str, Any]:
         document = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return {}
-    return document if isinstance(document, dict) else {}
+    if not isinstance(document, dict) or is_deep(document):
+        return {}
+    return {name: value for name, value in document.items() if not name.startswith(PRIVATE)}
 
 
 def document_of(told: Told, identity: str, audio_ms: int, container: str) -> dict[str, Any]:
@@ -158,9 +165,12 @@ def _made(told: Told, identity: str, container: str) -> dict[str, Any]:
         "content_type": media_type(told.content_type, extension, container),
         "media_source": "recorded",
     }
+    # these are texts in every document (reference 8.2)
+    always = {"from": "", "to": "", "origin": NO_ORIGIN}
     channel = {shown: known[name] for name, shown in CHANNEL.items() if known.get(name)}
     return {
         "id": identity,
+        **always,
         **{name: value for name, value in told_as.items() if value},
         "custom_channel_vars": channel,
     }

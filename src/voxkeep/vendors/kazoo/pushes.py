@@ -191,7 +191,9 @@ class Pushes:
         held = await self._archive.by_key(push.tenant, VENDOR, identity)
         if held is None:
             return _Choice(made_of(push, identity))
-        if _has(held, push.sha256):
+        freed = held.state is State.REMOVED and held.audio is None
+        if freed or _has(held, push.sha256):
+            # what was removed stays removed, by whatever path it comes again; once it is freed, its bytes are not known
             return _Choice(held, held=True)
         if held.state is State.PENDING:
             return _Choice(replace(held, state=State.KEPT))

@@ -72,8 +72,9 @@ def secret_of(raw_path: bytes) -> str:
 
 
 def pairs_of(query: bytes) -> Pairs:
-    """Return the parameters of a query in order, repeats and empty ones too."""
-    return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace")
+    """Return the parameters of a query in order, repeats and empty ones too; texts in whatever encoding."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return [(_text(name.encode("latin-1")), _text(value.encode("latin-1"))) for name, value in pairs]
 
 
 def place_of(raw_path: bytes, pairs: Pairs) -> Place:
@@ -95,13 +96,19 @@ def place_of(raw_path: bytes, pairs: Pairs) -> Place:
 
 def _segments(raw_path: bytes) -> list[str]:
     _, *parts = raw_path.removeprefix(PREFIX.encode()).split(b"/")
-    try:
-        segments = [unquote_to_bytes(part).decode() for part in parts if part]
-    except UnicodeDecodeError:
-        raise BadPath("it is not valid UTF-8") from None
+    segments = [_text(unquote_to_bytes(part)) for part in parts if part]
     for segment in segments:
         _check(segment)
     return segments
+
+
+def _text(raw: bytes) -> str:
+    """Return a text: in UTF-8, or else as old telephones write it. No database likes a NUL."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    return text.replace("\0", "")
 
 
 def _check(text: str) -> None:

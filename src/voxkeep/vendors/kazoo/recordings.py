@@ -14,6 +14,7 @@ from voxkeep.archive import Archive
 from voxkeep.archive.errors import RemovalRefused, UnknownRecording
 from voxkeep.archive.model import Recording, State
 from voxkeep.archive.query import AnyOf, Question, Term
+from voxkeep.archive.units import now_ms
 from voxkeep.vendors.kazoo import csvform, errors, queries, wire
 from voxkeep.vendors.kazoo.accept import Want, wanted
 from voxkeep.vendors.kazoo.accounts import Accounts, User
@@ -22,8 +23,9 @@ from voxkeep.vendors.kazoo.errors import Invalid
 from voxkeep.vendors.kazoo.ids import is_recording_id, uuid_of
 from voxkeep.vendors.kazoo.listing import SHOWN, WHOLE_ROWS, Asked, Listing, Page, Streamed
 from voxkeep.vendors.kazoo.media import Media
-from voxkeep.vendors.kazoo.request import JSON, Request
-from voxkeep.vendors.kazoo.wire import METADATA, VENDOR, Document, View
+from voxkeep.vendors.kazoo.request import Request
+from voxkeep.vendors.kazoo.wire import METADATA, NOTED_AT, VENDOR, Document, View
+from voxkeep.web.disconnects import DisconnectWatch
 from voxkeep.web.headers import header
 from voxkeep.web.lists import send_pieces
 from voxkeep.web.ranges import none_match_hits
@@ -65,27 +67,35 @@ class Recordings:
             await self._view(request),
             None if owner is None else partial(_is_owned, owner.id),
         )
-        self._access.audit.note(request.entry(Action.LIST, request.scope["query_string"].decode("ascii", "replace")))
+        self._access.audit.note(request.entry(Action.LIST, request.told_query))
         size = asked_for.page_size
         if csvform.wants_csv(request.query.get("accept"), header(request.scope, b"accept")):
             await self._send_csv(request, asked)
         elif size is None or size > WHOLE_ROWS or asked_for.chunked:
             await self._stream(request, asked)
         else:
-            await self._send_page(request, await self._listing.page(asked, size))
+            await self._send_page(request, asked, size)
 
     async def _view(self, request: Request) -> View:
         account = request.in_account
         return View(account, await self._accounts.users(account.id))
 
-    async def _send_page(self, request: Request, page: Page) -> None:
+    async def _send_page(self, request: Request, asked: Asked, size: int) -> None:
+        # one read needs no watch; a filtered page may look through all of its window
+        async with DisconnectWatch(None if asked.plain else request.receive) as watch:
+            page = await self._listing.page(asked, size, lambda: watch.gone)
+        if page is not None:
+            await self._reply_page(request, page)
+
+    async def _reply_page(self, request: Request, page: Page) -> None:
         data = wire.encoded(page.documents)
         told = request.told()
         told.page_size = len(page.documents)
         headers = []
         if page.documents:
             told.start_key = page.start_key
-            told.revision = revision_of(data)
+            # a page is another one, too, when one has come behind it
+            told.revision = revision_of(data + page.next_start_key.encode())
             etag = b'"%b"' % told.revision.encode()
             headers.append((b"etag", b"W/" + etag))
             if _is_known(request, etag):
@@ -112,7 +122,17 @@ class Recordings:
                     tail.next_start_key = list_.next_start_key
             return closing(tail)
 
-        await send_pieces(request.send, streamed.pieces(told), [JSON, *request.headers()], receive=request.receive)
+        kind, (before, after) = request.wrapping()
+
+        async def wrapped() -> AsyncIterator[bytes]:
+            if before:
+                yield before
+            async for piece in streamed.pieces(told):
+                yield piece
+            if after:
+                yield after
+
+        await send_pieces(request.send, wrapped(), [kind, *request.headers()], receive=request.receive)
 
     async def _send_csv(self, request: Request, asked: Asked) -> None:
         """Send a list as CSV. The columns are all that any document has, so the list is read twice."""
@@ -121,8 +141,12 @@ class Recordings:
         )
         headers = [(b"content-type", b"text/csv"), (b"content-disposition", name), *request.headers()]
         columns = csvform.Columns()
-        async for document in self._documents(asked):
-            columns.add(document)
+        async with DisconnectWatch(request.receive) as watch:
+            async for part in self._listing.chunks(asked, _but_one(asked)):
+                if watch.gone:
+                    return
+                for each in part.documents:
+                    columns.add(_plain(each))
 
         async def pieces() -> AsyncIterator[bytes]:
             first = True
@@ -132,11 +156,6 @@ class Recordings:
                 first = first and not documents
 
         await send_pieces(request.send, pieces(), headers, receive=request.receive)
-
-    async def _documents(self, asked: Asked) -> AsyncIterator[dict[str, Any]]:
-        async for part in self._listing.chunks(asked, _but_one(asked)):
-            for each in part.documents:
-                yield _plain(each)
 
     # One
 
@@ -187,6 +206,8 @@ class Recordings:
         notes = data.get(METADATA, {})
         if not isinstance(notes, dict):
             raise errors.validation([Invalid(METADATA, "type", "Value did not match type(s): object", "object")])
+        if wire.is_deep({METADATA: notes}):
+            raise _too_deep()
         recording = await self._find(request, Permission.RECORDINGS_ANNOTATE)
         entry = request.entry(Action.ANNOTATE, request.segments[-1])
         try:
@@ -256,11 +277,19 @@ def _annotated(extra: dict[str, Any], notes: Mapping[str, Any], *, own: bool) ->
     merged = merge_patch(before if isinstance(before, dict) else {}, notes)
     if merged == before or (not merged and before is None):
         return extra
+    if wire.is_deep({METADATA: merged}):
+        raise _too_deep()
     if len(msgspec.json.encode(merged)) > LARGEST_METADATA_BYTES:
         text = f"No more than {LARGEST_METADATA_BYTES} bytes may be noted"
         raise errors.validation([Invalid(METADATA, "maxSize", text, LARGEST_METADATA_BYTES)])
     place[METADATA] = merged
-    return {**extra, VENDOR: {**kept, "document": place} if own else place}
+    noted = {**kept, "document": place} if own else place
+    return {**extra, VENDOR: {**noted, NOTED_AT: now_ms()}}
+
+
+def _too_deep() -> errors.KazooError:
+    text = f"No more than {wire.MOST_LEVELS} levels may be nested"
+    return errors.validation([Invalid(METADATA, "maxDepth", text, wire.MOST_LEVELS)])
 
 
 def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

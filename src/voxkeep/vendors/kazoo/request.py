@@ -7,10 +7,10 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 from starlette.types import Receive, Scope, Send
 
 from voxkeep.access import Action, AuditEntry, Outcome, Permission
@@ -30,7 +30,9 @@ JAVASCRIPT = (b"content-type", b"application/javascript")
 VERBS = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE"})
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,127}", re.ASCII)
-WITH_DATA = frozenset({"PUT", "POST", "PATCH"})
+LONGEST_WORD = 4_096
+"""Bytes of a parameter at a body's top level; longer ones are none."""
+_envelope = msgspec.json.Decoder(dict[str, Raw])
 CORS: Headers = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, PUT, POST, PATCH, DELETE, OPTIONS"),
@@ -59,7 +61,8 @@ class Request:
         self.query: Mapping[str, str] = dict(pairs)
         self.method: str = scope["method"]
         self.body: Mapping[str, Any] = {}
-        """The body's envelope; empty where none came."""
+        """What stands beside `data` in the body's envelope; empty where none came."""
+        self._data: Raw | UnsetType = UNSET
         self.request_id = _request_id(scope)
         self.token: str | UnsetType = UNSET
         """The token that came, to be echoed once it is known to be good."""
@@ -93,7 +96,7 @@ class Request:
             except BodyTooLargeError:
                 raise errors.too_large() from None
             if raw.strip():
-                self.body = _envelope_of(raw)
+                self.body, self._data = _envelope_of(raw)
         verb = (self.param("verb") or "").upper()
         if self.method == "POST" and verb in VERBS:
             self.method = verb
@@ -101,12 +104,22 @@ class Request:
     @property
     def data(self) -> Mapping[str, Any]:
         """The body's `data`. Raises KazooError where there is none, or no object."""
-        if "data" not in self.body:
+        if self._data is UNSET:
             raise errors.missing_data()
-        data = self.body["data"]
+        try:
+            data = msgspec.json.decode(self._data)
+        except RecursionError as error:
+            raise errors.unparsable_json(str(error)) from None
         if not isinstance(data, dict):
             raise errors.validation([errors.Invalid("data", "type", "Value did not match type(s): object", "object")])
         return data
+
+    @property
+    def told_query(self) -> str:
+        """The query as the trail may have it: without a token, however it was written."""
+        if "auth_token" not in self.query:
+            return str(self.scope["query_string"].decode("ascii", "replace"))
+        return urlencode({name: value for name, value in self.query.items() if name != "auth_token"}, errors="replace")
 
     def entry(self, action: Action, subject: str, detail: str = "") -> AuditEntry:
         """Return the entry of the audit trail that this was done."""
@@ -141,6 +154,13 @@ class Request:
         """Return what the envelope of every answer tells."""
         return Told(auth_token=self.token, request_id=self.request_id)
 
+    def wrapping(self) -> tuple[Header, tuple[bytes, bytes]]:
+        """Return the type of an envelope, and what stands before and after it: a call, where `jsonp` names one."""
+        callback = self.query.get("jsonp")
+        if callback is None or not CALLBACK.fullmatch(callback):
+            return JSON, (b"", b"")
+        return JAVASCRIPT, (callback.encode() + b"(", b");")
+
     async def reply(self, data: object, *, status: int = 200, revision: str = "", headers: Headers = ()) -> None:
         """Answer with plain data in its envelope."""
         told = self.told()
@@ -153,10 +173,8 @@ class Request:
         body = enveloped(data, told)
         if self.is_true("pretty_print") or header(self.scope, b"x-pretty-print") == b"true":
             body = msgspec.json.format(body, indent=2)
-        callback = self.query.get("jsonp")
-        kind = JSON
-        if callback is not None and CALLBACK.fullmatch(callback):
-            body, kind = b"".join((callback.encode(), b"(", body, b");")), JAVASCRIPT
+        kind, (before, after) = self.wrapping()
+        body = b"".join((before, body, after))
         await send_json(self.send, status, body, [kind, *self.headers(), *headers])
 
     async def not_modified(self, headers: Headers) -> None:
@@ -187,11 +205,14 @@ def _request_id(scope: Scope) -> str:
     return given.decode() if given is not None and REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
-def _envelope_of(raw: bytes) -> dict[str, Any]:
+def _envelope_of(raw: bytes) -> tuple[dict[str, Any], Raw | UnsetType]:
+    """Return what is small at a body's top level, and its `data`, which only who needs it reads. Raises KazooError."""
     try:
-        body = msgspec.json.decode(raw)
+        body = _envelope.decode(raw)
+        small = {name: msgspec.json.decode(value) for name, value in body.items() if len(bytes(value)) <= LONGEST_WORD}
+    except msgspec.ValidationError:
+        raise errors.missing_data() from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise errors.unparsable_json(str(error)) from None
-    if not isinstance(body, dict):
-        raise errors.missing_data()
-    return body
+    small.pop("data", None)
+    return small, body.get("data", UNSET)

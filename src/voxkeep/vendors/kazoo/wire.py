@@ -4,6 +4,7 @@ A document that Kazoo itself made (collected or pushed) is kept whole and shown 
 document is made. `direction` is the switch's view: a phone that places a call is `inbound` there.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,14 +27,18 @@ UNKNOWN = "unknown"
 MEDIA_TYPES: Mapping[str, str] = {"mp3": MP3, "wav": "audio/x-wav", "ogg": "audio/ogg", "flac": "audio/flac"}
 """Container -> type of the media, in Kazoo's words."""
 ANY_MEDIA = "application/octet-stream"
+MEDIA_TYPE = re.compile(r"(?:audio|video)/[A-Za-z0-9!#$&^_.+-]{1,100}|application/octet-stream", re.ASCII)
 OUTBOUND = "outbound"
 METADATA = "user_metadata"
 """Free notes, the one field that clients may change."""
+NOTED_AT = "noted_at"
+"""When that was done last, in ms; kept beside the document."""
 PUSHED = "pushed"
 """What is kept beside the document of a recording that a push alone made."""
 PLACED_BY_PHONE = frozenset({"device", "user", "mobile"})
 """`Authorizing-Type` of a leg that one's own phone began."""
 LONGEST_MS = 366 * 86_400_000
+MOST_LEVELS = 32
 
 
 class BadDocument(ValueError):
@@ -97,6 +102,7 @@ class Own(Struct):
     """Types of its media, as they were listed."""
     user_metadata: Raw | UnsetType = UNSET
     """What a client noted on a recording that is not Kazoo's own."""
+    noted_at: int = 0
 
 
 class _Extra(Struct):
@@ -113,7 +119,7 @@ COLUMNS = (
     "container", "kept_at", "extra",
 )  # fmt: skip
 """What is asked of the archive; its rows begin with ended_at, id and started_at."""
-_STATE, _CONTAINER = 3 + COLUMNS.index("state"), 3 + COLUMNS.index("container")
+_VENDOR, _STATE, _CONTAINER = (3 + COLUMNS.index(name) for name in ("vendor", "state", "container"))
 
 
 class View(NamedTuple):
@@ -140,7 +146,8 @@ def own_of(extra: str | None) -> Own:
 def document(row: Row, view: View, *, item: bool) -> Document | Raw:
     """Return a row's document, ready to be encoded; `item` is one of a list, which tells of its media."""
     own = NONE if row[-1] is None else own_of(row[-1])
-    if own.document is not UNSET:
+    # beside a recording of others, anything may stand there
+    if own.document is not UNSET and row[_VENDOR] == VENDOR:
         return _shown(bytes(own.document), _content_types(row, own), item=item)
     made = _made(row, view)
     if own.user_metadata is not UNSET:
@@ -164,12 +171,13 @@ def _content_types(row: Row, own: Own) -> Sequence[str]:
 
 
 def media_type_of(own: Own, container: str | None) -> str:
-    """Return the type of Kazoo's own media: as it was listed, else as its document says, else as it is."""
-    if own.content_types:
-        return own.content_types[0]
-    stated = _field_of(own, "content_type")
-    if isinstance(stated, str) and stated and stated.isascii() and stated.isprintable():
-        return stated
+    """Return the type of Kazoo's own media: as it was listed, else as its document says, else as it is.
+
+    What others say counts only if it is a type of audio: a browser would run other things.
+    """
+    for stated in (*own.content_types[:1], _field_of(own, "content_type")):
+        if isinstance(stated, str) and MEDIA_TYPE.fullmatch(stated):
+            return stated
     return MEDIA_TYPES.get(container or "", ANY_MEDIA)
 
 
@@ -226,18 +234,14 @@ def plain(shown: Document | Raw) -> dict[str, Any]:
     return found
 
 
-def stored(row: Row, view: View) -> dict[str, Any]:
-    """Return a row's document with the private fields that filters see (reference 2)."""
-    return {**plain(document(row, view, item=True)), **private(row, view.account)}
-
-
 def private(row: Row, account: Account) -> dict[str, Any]:
     """Return what Kazoo keeps beside the public document."""
     created = gregorian(row[0])
+    noted_at = own_of(row[-1]).noted_at
     return {
         "pvt_type": "call_recording",
         "pvt_created": created,
-        "pvt_modified": created,
+        "pvt_modified": gregorian(noted_at) if noted_at else created,
         "pvt_account_id": account.id,
     }
 
@@ -277,6 +281,8 @@ def recording_of(shown: Mapping[str, Any], tenant: TenantId) -> Recording:
     key = _text(kept, "id")
     if not key:
         raise BadDocument("id: there is none")
+    if is_deep(kept):
+        raise BadDocument(f"it is nested deeper than {MOST_LEVELS} levels")
     started_at, duration = _start(kept), _duration(kept)
     channel = kept.get("custom_channel_vars")
     channel = channel if isinstance(channel, dict) else {}
@@ -337,6 +343,17 @@ def _user(kept: Mapping[str, Any], name: str) -> str:
     return _text(kept, name).partition("@")[0]
 
 
+def is_deep(value: object) -> bool:
+    """Tell whether JSON is nested deeper than MOST_LEVELS: what is, some reader would not come to the end of."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        level = [item for items in inner for item in items]
+        if not level:
+            return False
+    return True
+
+
 def whole(value: object) -> int | None:
     """Return a JSON number that is a whole one, None for anything else."""
     if isinstance(value, float) and value.is_integer():
@@ -366,17 +383,22 @@ def _duration(kept: Mapping[str, Any]) -> DurationMs:
 
 
 def renewed(told: Recording, held: Recording) -> Recording | None:
-    """Return what a recording that was pushed becomes by its cluster's whole document; None for any other.
+    """Return what a recording becomes by its cluster's whole document; None where it is what was collected already.
 
-    A push brings a few fields along. What was noted here meanwhile stays.
+    One that was pushed brought a few fields along, and one whose media is awaited may have been noted on: what was
+    noted here stays, but where the cluster says otherwise.
     """
     own = held.extra.get(VENDOR)
-    if not isinstance(own, dict) or not own.get(PUSHED):
+    own = own if isinstance(own, dict) else {}
+    if not own.get(PUSHED) and held.state is not State.PENDING:
         return None
     kept = dict(told.extra[VENDOR])
-    notes = own["document"].get(METADATA)
-    if notes is not None:
-        kept["document"] = {**kept["document"], METADATA: {**notes, **kept["document"].get(METADATA, {})}}
+    before = own.get("document")
+    notes = before.get(METADATA) if isinstance(before, dict) else None
+    if isinstance(notes, dict):
+        theirs = kept["document"].get(METADATA, {})
+        if isinstance(theirs, dict):
+            kept["document"] = {**kept["document"], METADATA: {**notes, **theirs}}
     return replace(told, extra={**held.extra, VENDOR: kept})
 
 

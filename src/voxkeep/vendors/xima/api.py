@@ -1,4 +1,6 @@
-"""We speak as Xima: the recordings API of seeds 000 to 002, contract in openapi.yaml beside this file.
+"""We speak as Xima: recordings, agents and skills of seeds 000 to 002, contract in openapi.yaml beside this file.
+
+Xima counts versions by resource: recordings are at v2, agents and skills at v1, both of one dialect.
 
 Checks come in the order of reference section 6: route and method, token, tenant, permission and key, parameters, rate,
 egress, and then the work. An unknown recording and another tenant's get the same bytes.
@@ -15,11 +17,12 @@ from voxkeep.archive.model import Tenant
 from voxkeep.vendors.xima.audio import BANDWIDTH_LIMIT_EXCEEDED, AudioRoute
 from voxkeep.vendors.xima.recordings import Lists
 from voxkeep.vendors.xima.request import NO_TENANT, NOT_ALLOWED, Recorded, Request
+from voxkeep.vendors.xima.roster import Rosters
 from voxkeep.web import routes
 from voxkeep.web.errors import HttpError
 from voxkeep.web.routes import Route, guarded, route_of, send_error
 
-PREFIX = "/rest/api/v2/"
+PREFIX = "/rest/api/"
 PHRASES = {**routes.PHRASES, BANDWIDTH_LIMIT_EXCEEDED: "Bandwidth Limit Exceeded"}
 REFUSALS = frozenset({401, 403, 404, 429, 509})
 """Statuses that leave a row in the audit trail."""
@@ -31,14 +34,17 @@ class XimaApi:
     """The ASGI application of the dialect."""
 
     prefix = PREFIX
+    any_text = False
 
     def __init__(self, archive: Archive, access: Access) -> None:
         self._access = access
-        lists, audio = Lists(archive, access), AudioRoute(archive, access)
+        lists, audio, rosters = Lists(archive, access), AudioRoute(archive, access), Rosters(archive, access)
         self._routes: tuple[Route[Answer], ...] = (
-            Route(("recordings",), ("GET",), Action.LIST, lists.recordings),
-            Route(("call-recording-info",), ("GET",), Action.LIST_CALLS, lists.calls),
-            Route(("recordings", None, None, "audio"), ("GET", "HEAD"), Action.LISTEN, audio.answer),
+            Route(("v2", "recordings"), ("GET",), Action.LIST, lists.recordings),
+            Route(("v2", "call-recording-info"), ("GET",), Action.LIST_CALLS, lists.calls),
+            Route(("v2", "recordings", None, None, "audio"), ("GET", "HEAD"), Action.LISTEN, audio.answer),
+            Route(("v1", "agents"), ("GET",), Action.LIST_ROSTER, rosters.agents),
+            Route(("v1", "skills"), ("GET",), Action.LIST_ROSTER, rosters.skills),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +58,7 @@ class XimaApi:
         try:
             principal = await by_bearer(self._access, scope)
             tenants = narrowed(scope, principal, await self._access.known(), NO_TENANT)
-            # recordings over the API are for approved accounts (seed 000)
+            # the API is for approved accounts (seed 000)
             approved = await switched_on(self._access, tenants, NOT_ALLOWED)
             await route.answer(Request(scope, receive, send, principal, approved, segments))
         except HttpError as error:

@@ -74,7 +74,7 @@ class AudioRoute:
 
     async def _find(self, request: Request) -> tuple[Tenant, Recording]:
         """Return the recording that the path names; the tenant goes by its name, host label or host (reference D7)."""
-        _, asked, key, _ = request.segments
+        *_, asked, key, _ = request.segments
         asked = asked.lower()
         for tenant in sorted(request.tenants, key=lambda each: asked not in names_of(each)):
             named = asked in names_of(tenant)
