@@ -121,11 +121,20 @@ def test_every_command_of_the_readme_does_what_it_says(reader: Reader) -> None:
     assert {row["recordingKey"] for call in calls for row in call["recordings"]} <= {
         row["recordingKey"] for row in listed
     }
+    agents, skills = (
+        json.loads(next(text for command, text in outputs.items() if f"/{what}" in command))
+        for what in ("v1/agents", "v1/skills")
+    )
+    assert (len(agents["agents"]), len(skills["skills"])) == (10, 4)
+    filled = next(text for command, text in outputs.items() if "roster fill" in command)
+    assert re.search(r"[1-9]\d* agents and \d+ skills added", filled)
     assert verify_ogg_opus(reader.folder / "call.ogg").channels == 1
     collected = next(text for command, text in outputs.items() if "collect run" in command)
     # the demo's three, and the one that was pushed to it
     assert re.search(r"\b4\b", collected)
     assert len(list((reader.folder / "my-archive" / "vault").rglob("*.ogg"))) == 5
+    events = json.loads(next(text for command, text in outputs.items() if "v1/events" in command))
+    assert events == {"taken": 1, "known": 0, "late": 0, "bad": [], "untold": 0}
     documents, pushed = (
         next(text for line, text in outputs.items() if part in line) for part in ("filter_", "curl -T")
     )
@@ -142,7 +151,7 @@ def test_every_command_of_the_readme_does_what_it_says(reader: Reader) -> None:
 
 def test_the_readme_names_every_command_there_is() -> None:
     readme = (ROOT / "README.md").read_text()
-    for command in ("demo", "serve", "import", "collect", "tenant", "user", "status", "kazoo", "deliveries"):
+    for command in ("demo", "serve", "import", "collect", "tenant", "user", "status", "roster", "kazoo", "deliveries"):
         assert re.search(rf"(voxkeep|make) {command}\b", readme), command
 
 

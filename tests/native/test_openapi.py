@@ -15,15 +15,21 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis import checks as standard
 from schemathesis.specs.openapi import checks as openapi
+from tests.activity.making import agent_events, call_events, told
 from tests.native.conftest import chat
 from tests.server.harness import World, ask_at
 
+from voxkeep.activity import BadLine, CallKind
+from voxkeep.activity.lines import line_of
+from voxkeep.native.events import MOST_LINES, Receipt
 from voxkeep.native.queries import DEFAULT_LIMIT, MOST
 from voxkeep.native.search import FoundMessage, Page
 from voxkeep.settings import Settings
 
 SCHEMA = schemathesis.openapi.from_path(Path(str(files("voxkeep.native") / "openapi.yaml")))
-ROUTE = "/search"
+ROUTE, EVENTS = "/search", "/events"
+NDJSON = "application/x-ndjson"
+LINE = line_of(told(0, CallKind.RINGING))
 CHECKS = [
     standard.not_a_server_error,
     openapi.status_code_conformance,
@@ -31,6 +37,18 @@ CHECKS = [
     openapi.response_headers_conformance,
     openapi.response_schema_conformance,
 ]
+
+BODIES = st.one_of(
+    st.lists(st.one_of(call_events(), agent_events()), max_size=5).map(lambda events: b"\n".join(map(line_of, events))),
+    st.lists(st.one_of(st.binary(max_size=60), call_events().map(line_of)), max_size=5).map(b"\n".join),
+)
+
+schemathesis.openapi.media_type(NDJSON, BODIES)
+
+
+@schemathesis.serializer(NDJSON)
+def as_it_is(_: Any, value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
 class Served(NamedTuple):
@@ -76,10 +94,15 @@ def document() -> dict[str, Any]:
 
 
 def test_the_contract_names_every_route_that_is_served() -> None:
-    assert {path: list(methods) for path, methods in document()["paths"].items()} == {ROUTE: ["get"]}
+    assert {path: list(methods) for path, methods in document()["paths"].items()} == {
+        ROUTE: ["get"],
+        EVENTS: ["post"],
+    }
 
 
-@pytest.mark.parametrize(("name", "struct"), [("Hit", FoundMessage), ("Page", Page)])
+@pytest.mark.parametrize(
+    ("name", "struct"), [("Hit", FoundMessage), ("Page", Page), ("Receipt", Receipt), ("BadLine", BadLine)]
+)
 def test_the_contract_has_the_fields_of_the_answer_in_their_order_and_all_required(name: str, struct: type) -> None:
     schema = document()["components"]["schemas"][name]
     fields = [field.encode_name for field in msgspec.structs.fields(struct)]
@@ -87,15 +110,19 @@ def test_the_contract_has_the_fields_of_the_answer_in_their_order_and_all_requir
     assert all(described["description"] for described in schema["properties"].values())
 
 
-def test_the_examples_of_the_contract_are_answers() -> None:
-    answer = document()["paths"][ROUTE]["get"]["responses"]["200"]["content"]["application/json"]
+@pytest.mark.parametrize(("route", "method", "struct"), [(ROUTE, "get", Page), (EVENTS, "post", Receipt)])
+def test_the_examples_of_the_contract_are_answers(route: str, method: str, struct: type[Page | Receipt]) -> None:
+    answer = document()["paths"][route][method]["responses"]["200"]["content"]["application/json"]
     for example in answer["examples"].values():
-        assert msgspec.to_builtins(msgspec.convert(example["value"], Page)) == example["value"]
+        assert msgspec.to_builtins(msgspec.convert(example["value"], struct)) == example["value"]
 
 
 def test_the_contract_tells_the_statuses_and_limits_that_are_so() -> None:
     assert set(document()["paths"][ROUTE]["get"]["responses"]) == {
         "200", "400", "401", "403", "404", "405", "500", "503",
+    }  # fmt: skip
+    assert set(document()["paths"][EVENTS]["post"]["responses"]) == {
+        "200", "400", "401", "403", "404", "405", "413", "415", "500", "503",
     }  # fmt: skip
     limit = document()["components"]["parameters"]["limit"]["schema"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, MOST, DEFAULT_LIMIT)
@@ -149,6 +176,41 @@ def test_the_server_answers_only_as_the_contract_says(served: Served, mode: Gene
         sent(served, case, data.draw(tokens))
 
     answers_as_described()
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_the_server_takes_events_only_as_the_contract_says(served: Served, mode: GenerationMode) -> None:
+    tokens = st.sampled_from([*served.tokens.values(), None, "vk_" + "A" * 43])
+    tenants = st.sampled_from(["acme-ns", "ACME", "acme.xima.test", "globex-ns"])
+
+    @settings(max_examples=60, deadline=None)
+    @given(case=SCHEMA[EVENTS]["POST"].as_strategy(generation_mode=mode), data=st.data())
+    def taken_as_described(case: Case[Any], data: st.DataObject) -> None:
+        if data.draw(st.booleans()):
+            case.query = {**(case.query or {}), "tenant": data.draw(tenants)}
+            case.body, case.media_type = data.draw(BODIES), NDJSON
+        sent(served, case, data.draw(tokens))
+
+    taken_as_described()
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "body", "token", "status"),
+    [
+        ({}, {}, b"{}", "one", 400),
+        ({}, {}, LINE, "one", 200),
+        ({"tenant": "globex-ns"}, {}, LINE, "one", 404),
+        ({"tenant": "globex-ns"}, {}, LINE, "both", 200),
+        ({}, {}, LINE, "both", 400),
+        ({}, {"Content-Encoding": "gzip"}, LINE, "one", 415),
+        ({}, {}, b"\n" * (MOST_LINES + 1), "one", 413),
+    ],
+)
+def test_real_batches_are_answered_as_the_contract_says(
+    served: Served, query: dict[str, str], headers: dict[str, str], body: bytes, token: str, status: int
+) -> None:
+    case = SCHEMA[EVENTS]["POST"].Case(query=query, headers=headers, body=body, media_type=NDJSON)
+    assert sent(served, case, served.tokens[token]) == status
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "OPTIONS", "TRACE", "HEAD", "QUERY"])

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from voxkeep.access import MIGRATIONS as ACCESS
+from voxkeep.activity import MIGRATIONS as ACTIVITY
 from voxkeep.archive import Archive
 from voxkeep.archive.archive import DATABASE_NAME, in_use
 from voxkeep.archive.errors import ArchiveError
@@ -30,7 +31,7 @@ from voxkeep.vendors.kazoo.migrations import MIGRATIONS as KAZOO
 T = TypeVar("T")
 
 DONE, INCOMPLETE, USAGE, REFUSED = 0, 1, 2, 3
-ROOMS = (ACCESS, COLLECT, DELIVER, KAZOO)
+ROOMS = (ACCESS, ACTIVITY, COLLECT, DELIVER, KAZOO)
 """The rooms that bring tables of their own."""
 
 Data = Annotated[

@@ -1,7 +1,7 @@
 """Our own API: what no vendor has a word for. The contract is openapi.yaml beside this file.
 
-Checks come in one order: route and method, token, tenant, permission, parameters, and then the work. An unknown tenant
-and another's get the same bytes.
+Checks come in one order: route and method, token, tenant, permission, parameters, body, and then the work. An unknown
+tenant and another's get the same bytes.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,6 +12,7 @@ from voxkeep.access import Access, Action, Principal
 from voxkeep.access.http import by_bearer, narrowed, record_refusal, switched_on
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Tenant
+from voxkeep.native.events import EventsRoute
 from voxkeep.native.request import NO_TENANT, NOT_ALLOWED, Request
 from voxkeep.native.search import SearchRoute
 from voxkeep.web.errors import HttpError
@@ -28,11 +29,13 @@ class NativeApi:
     """The ASGI application of our own API."""
 
     prefix = PREFIX
+    any_text = False
 
     def __init__(self, archive: Archive, access: Access) -> None:
         self._access = access
         self._routes: tuple[Route[Answer], ...] = (
             Route(("search",), ("GET",), Action.SEARCH, SearchRoute(archive, access).answer),
+            Route(("events",), ("POST",), Action.EVENTS, EventsRoute(archive, access).answer),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,14 +43,14 @@ class NativeApi:
         await guarded(self._answer, self.refuse, scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del receive
         route, _ = route_of(self._routes, scope, PREFIX)
         principal: Principal | None = None
         tenants: list[Tenant] = []
         try:
             principal = await by_bearer(self._access, scope)
             tenants = narrowed(scope, principal, await self._access.known(), NO_TENANT)
-            await route.answer(Request(scope, send, principal, await switched_on(self._access, tenants, NOT_ALLOWED)))
+            left = await switched_on(self._access, tenants, NOT_ALLOWED)
+            await route.answer(Request(scope, receive, send, principal, left))
         except HttpError as error:
             if error.status in REFUSALS:
                 action = Action.AUTHENTICATE if principal is None else route.action

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from voxkeep.access import Permission, Principal
 from voxkeep.access.http import parts_of
@@ -21,6 +21,7 @@ class Request(NamedTuple):
     """What ASGI gave, who asks, and the tenants that the token and the asked host leave."""
 
     scope: Scope
+    receive: Receive
     send: Send
     principal: Principal
     tenants: list[Tenant]

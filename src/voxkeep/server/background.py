@@ -1,6 +1,7 @@
-"""Work beside the requests: missing renditions, removals whose grace is over, deliveries.
+"""Work beside the requests: missing renditions, removals whose grace is over, deliveries, calls that are over.
 
-All of it durable rows. Deliveries have loops of their own, so that a slow receiver holds up nothing else.
+All of it durable rows. Deliveries and calls have loops of their own, so that neither a slow receiver nor a long
+recording holds up anything else.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from voxkeep.activity import Activity
 from voxkeep.archive import Archive
 from voxkeep.deliver import Deliveries
 
@@ -20,7 +22,8 @@ async def background(archive: Archive) -> AsyncIterator[None]:
     """Run the loops for as long as the context lasts; begins with a sweep of half-written files."""
     rule = archive.settings.deliver
     deliveries = Deliveries(archive, rule)
-    loops = [_run(archive), *(_forever(deliveries.send_next) for _ in range(rule.at_once))]
+    sending = (_forever(deliveries.send_next) for _ in range(rule.at_once))
+    loops = [_run(archive), _forever(Activity(archive).settle), *sending]
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield
