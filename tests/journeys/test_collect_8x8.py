@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.processes import run, serving, user_token
+from tests.journeys.processes import RECENT, run, serving, user_token
 
 RECORDINGS = 8
 Everything = tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any], dict[str, bytes]]
@@ -64,7 +64,7 @@ def without(everything: Everything, keys: set[str]) -> Everything:
 
 def test_calls_and_chats_of_a_demo_are_collected_as_8x8s_field_and_byte_identical(tmp_path: Path) -> None:
     demo_home, own = tmp_path / "demo", tmp_path / "own"
-    with serving("demo", "--recordings", str(RECORDINGS), "--data", str(demo_home)) as demo:
+    with serving("demo", *RECENT, "--recordings", str(RECORDINGS), "--data", str(demo_home)) as demo:
         token = demo["8x8"]["token"]
         theirs = Reader(demo["url"], "acme-ns", token).all()
         assert (len(theirs[0]), len(theirs[1])) == (RECORDINGS, 24)

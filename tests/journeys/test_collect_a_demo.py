@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.processes import PATIENCE_SECONDS, VOXKEEP, run, serving, user_token
+from tests.journeys.processes import PATIENCE_SECONDS, RECENT, VOXKEEP, run, serving, user_token
 
 RECORDINGS = 12
 
@@ -44,7 +44,7 @@ def kill_in_the_middle(command: list[str], environment: dict[str, str], home: Pa
 
 def test_a_demo_is_collected_completely_and_identically_through_a_kill_9_and_without_a_429(tmp_path: Path) -> None:
     demo_home, own = tmp_path / "demo", tmp_path / "own"
-    with serving("demo", "--recordings", str(RECORDINGS), "--data", str(demo_home)) as demo:
+    with serving("demo", *RECENT, "--recordings", str(RECORDINGS), "--data", str(demo_home)) as demo:
         tenant = demo["xima"]["tenants"][0]
         start, end = demo["xima"]["start"], demo["xima"]["end"]
         theirs = listing(demo["url"], tenant["token"], "recordings", start, end)

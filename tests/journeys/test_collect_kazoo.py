@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.journeys.processes import run, serving
+from tests.journeys.processes import RECENT, run, serving
 
 RECORDINGS = 10
 """Of the account at the top; the one below it has a tenth."""
@@ -85,7 +85,9 @@ def test_an_account_of_a_demo_and_the_one_below_it_are_collected_field_and_byte_
     demo_home, own = tmp_path / "demo", tmp_path / "own"
     # many logins come from one address here, within seconds
     unlimited = {"VOXKEEP_KAZOO_RATE_LIMITS": "false"}
-    with serving("demo", "--recordings", str(RECORDINGS), "--data", str(demo_home), environment=unlimited) as demo:
+    with serving(
+        "demo", *RECENT, "--recordings", str(RECORDINGS), "--data", str(demo_home), environment=unlimited
+    ) as demo:
         told = demo["kazoo"]
         reader = Reader(demo["url"], told["api_key"])
         (below,) = reader.below()
