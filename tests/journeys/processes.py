@@ -13,8 +13,8 @@ from typing import Any
 VOXKEEP = [sys.executable, "-m", "voxkeep"]
 PATIENCE_SECONDS = 120
 RECENT = ("--days", "3")
-"""Of a demo that is collected twice: a later run goes back five days, to the time of day that it is, and lists only what
-began since.
+"""Of a demo that is collected twice: a later run goes back five days, to the time of day that it is, and lists only
+what began since.
 """
 
 
