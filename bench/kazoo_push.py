@@ -12,7 +12,7 @@ from random import Random
 from urllib.parse import urlencode
 
 import uvloop
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from bench.data import FOLDER, TENANT
 from bench.harness import SERVER_CORE, Options, Section, at_least, median_ratio, on_core, shown
@@ -118,18 +118,19 @@ class Ours:
         return self._runner.run(self._all(first, count))
 
     async def _all(self, first: int, count: int) -> float:
-        numbers = iter(range(first, first + count))
+        # what the clients do is not timed
+        scopes = iter([self._scope(number) for number in range(first, first + count)])
         loop = asyncio.get_running_loop()
         begun = loop.time()
 
         async def sender() -> None:
-            for number in numbers:
-                await self._one(number)
+            for scope in scopes:
+                await self._one(scope)
 
         await asyncio.gather(*(sender() for _ in range(IN_FLIGHT)))
         return loop.time() - begun
 
-    async def _one(self, number: int) -> None:
+    def _scope(self, number: int) -> Scope:
         start = FIRST + number * SPACING_MS
         call = f"call-{number}@10.0.0.1"
         fields = {
@@ -140,11 +141,13 @@ class Ours:
             "recording_id": f"202311-{number:032x}",
         }  # fmt: skip
         path = f"{PREFIX}{self._secret}/call_recording_{call}.mp3"
-        scope = {
+        return {
             "type": "http", "method": "PUT", "path": path, "raw_path": path.encode(),
             "query_string": urlencode(fields).encode(), "client": ("127.0.0.1", 1),
             "headers": [(b"content-type", b"audio/mpeg"), (b"content-length", b"%d" % FILE_BYTES)],
         }  # fmt: skip
+
+    async def _one(self, scope: Scope) -> None:
         chunks = iter(range(0, FILE_BYTES, CHUNK_BYTES))
 
         async def receive() -> Message:

@@ -106,6 +106,7 @@ class KazooIngest:
         if action is None:
             raise errors.invalid_method()
         pairs = pairs_of(request.scope["query_string"])
+        request.query = dict(pairs)
         try:
             place = place_of(request.scope["raw_path"], pairs)
         except BadPath as error:

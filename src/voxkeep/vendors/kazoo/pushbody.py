@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from io import BytesIO
+from typing import BinaryIO, NamedTuple
 
 from starlette.types import Scope
 
@@ -65,8 +66,11 @@ class Receiver:
             return None
         whole = first if ended else _all(first, source)
         staged = await self._archive.stage(tenant, started_at, place.path, whole, length=length)
+        # what lies in memory is looked at here: a header is read in microseconds, a turn of a thread costs more
+        found = _outlined(BytesIO(first), duration_ms) if ended else None
         try:
-            found = await asyncio.to_thread(_look, staged, place.extension, duration_ms)
+            if found is None:
+                found = await asyncio.to_thread(_look, staged, place.extension, duration_ms)
             if found is None:
                 encoded = staged
                 staged = await self._undone(encoded, tenant, started_at, place)
@@ -123,14 +127,22 @@ def _look(staged: Staged, extension: str, expected_ms: int | None) -> Examinatio
 
 def _look_at_plain(staged: Staged, extension: str, expected_ms: int | None) -> Examination:
     with staged.file() as file:
-        facts = outline(file, expected_ms)
-        if facts is not None:
-            # decoding 200 KB of MP3 takes 25 ms, and a cluster waits for its answer: it is done right after
-            return Examination(facts, Health.UNEXAMINED)
+        found = _outlined(file, expected_ms)
+        if found is not None:
+            return found
         try:
             return examine(file, expected_ms)
         except AudioError:
             return _unread(extension, expected_ms)
+
+
+def _outlined(file: BinaryIO, expected_ms: int | None) -> Examination | None:
+    """Return what a file is by its header, where that says all.
+
+    Decoding 200 KB of MP3 takes 25 ms, and a cluster waits for its answer: it is done right after.
+    """
+    facts = outline(file, expected_ms)
+    return None if facts is None else Examination(facts, Health.UNEXAMINED)
 
 
 def _unread(extension: str, expected_ms: int | None) -> Examination:

@@ -6,6 +6,7 @@ Whatever Kazoo reads from the query it also reads from the body's top level: `ve
 import re
 import secrets
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -57,8 +58,6 @@ class Request:
         self.segments = [unquote(part) for part in raw.decode("utf-8", "replace").removeprefix(prefix).split("/")]
         if len(self.segments) > 1 and not self.segments[-1]:
             self.segments.pop()
-        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        self.query: Mapping[str, str] = dict(pairs)
         self.method: str = scope["method"]
         self.body: Mapping[str, Any] = {}
         """What stands beside `data` in the body's envelope; empty where none came."""
@@ -69,6 +68,11 @@ class Request:
         self.caller: Caller | None = None
         self.account: Account | None = None
         """The account in the path."""
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The parameters of the query, read when first asked for: a push reads its own, with repeats."""
+        return dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
     @property
     def remote(self) -> str:
