@@ -323,7 +323,7 @@ async def test_a_call_that_is_over_stands_in_the_call_list_soon(world: World, to
         return [call["callKey"] for call in answer.json] == [CALL[0].call]
 
     assert not await listed()
-    async with background(world.archive):
+    async with background(world.archive, world.running.activity):
         await until(listed)
     (call,) = (await world.get(f"call-recording-info?{EVERYTHING}", token)).json
     assert (call["startTime"], call["endTime"]) == (second(0), second(120))

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from voxkeep.access import Access, AuditEntry, Grant, TenantLimits
+from voxkeep.activity import Activity, Running
 from voxkeep.archive import Archive, NewAudio
 from voxkeep.archive.model import Call, Recording, State, Tenant
 from voxkeep.archive.query import Visibility
@@ -126,9 +127,15 @@ class World:
     app: App
     port: int
 
-    def __init__(self, home: Path, settings: Settings) -> None:
+    running: Running
+
+    def __init__(
+        self, home: Path, settings: Settings, runs: Callable[[Archive], Running] = lambda it: Running(Activity(it))
+    ) -> None:
         self.home = home
         self.settings = settings
+        self.runs = runs
+        """Makes what of activity runs in the server."""
         self.now: int | None = None
         """The moment that limits and tokens take for now; None is the real one."""
 
@@ -138,7 +145,8 @@ class World:
     async def open(self) -> Self:
         self.archive = await Archive.at(self.home, self.settings, ROOMS)
         self.access = Access(self.archive.database, self.settings, self.archive.tenants, clock=self._clock)
-        dialects = [made(self.archive, self.access) for made in DIALECTS]
+        self.running = self.runs(self.archive)
+        dialects = [made(self.archive, self.access, self.running) for made in DIALECTS]
         self.app = App(self.archive, dialects, self.settings.server)
         self._server, self.port = await _listening(self.app)
         self.access.start()

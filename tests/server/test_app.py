@@ -244,7 +244,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def beside(world: World, quick: None) -> AsyncIterator[World]:  # noqa: ARG001 -- only its effect is wanted
-    async with background(world.archive):
+    async with background(world.archive, world.running.activity):
         yield world
 
 
@@ -283,7 +283,7 @@ async def test_removed_audio_is_freed_beside_the_requests_once_its_grace_is_over
         found = await world.archive.by_id(tenant.id, gone.id)
         return found is not None and found.audio is None
 
-    async with background(world.archive):
+    async with background(world.archive, world.running.activity):
         await until(freed)
     assert len(files(world.home)) == 2
     assert [record["status"] for record in await world.listed(token)] == ["DELETED_USER", "SAVED"]
@@ -340,7 +340,7 @@ async def test_the_work_goes_on_after_a_fault(
         return 0
 
     monkeypatch.setattr(world.archive.renditions, "make_due", fails_twice)
-    async with background(world.archive), asyncio.timeout(30):
+    async with background(world.archive, world.running.activity), asyncio.timeout(30):
         await made.wait()
     assert calls >= 3
 
@@ -356,7 +356,7 @@ async def test_what_a_dead_writer_left_half_written_is_swept_at_the_start(world:
     async def swept() -> bool:
         return not left.exists()
 
-    async with background(world.archive):
+    async with background(world.archive, world.running.activity):
         await until(swept)
     assert len(files(world.home)) == 2
 

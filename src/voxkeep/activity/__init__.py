@@ -7,6 +7,7 @@ by pure functions (`calls`, `agents`, `definitions`), so that neither their orde
 from voxkeep.activity.activity import Activity
 from voxkeep.activity.agents import AgentSpan, AgentState, StateSpan
 from voxkeep.activity.calls import Interval, LiveCall
+from voxkeep.activity.dialler import Callback, ClickToDial, DialError, Dialler, DialRefused
 from voxkeep.activity.events import (
     ActivityError,
     AgentEvent,
@@ -20,6 +21,7 @@ from voxkeep.activity.events import (
 )
 from voxkeep.activity.lines import BadLine, Batch, parse
 from voxkeep.activity.migrations import MIGRATIONS
+from voxkeep.activity.running import Running
 from voxkeep.activity.store import Taken
 
 __all__ = [
@@ -35,10 +37,16 @@ __all__ = [
     "Batch",
     "CallEvent",
     "CallKind",
+    "Callback",
+    "ClickToDial",
+    "DialError",
+    "DialRefused",
+    "Dialler",
     "Direction",
     "Event",
     "Interval",
     "LiveCall",
+    "Running",
     "StateSpan",
     "Taken",
     "Who",

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from voxkeep.access import Access, Action, Principal
 from voxkeep.access.http import by_bearer, narrowed, record_refusal, switched_on
+from voxkeep.activity import Running
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Tenant
 from voxkeep.native.events import EventsRoute
@@ -31,11 +32,11 @@ class NativeApi:
     prefix = PREFIX
     any_text = False
 
-    def __init__(self, archive: Archive, access: Access) -> None:
+    def __init__(self, archive: Archive, access: Access, running: Running) -> None:
         self._access = access
         self._routes: tuple[Route[Answer], ...] = (
             Route(("search",), ("GET",), Action.SEARCH, SearchRoute(archive, access).answer),
-            Route(("events",), ("POST",), Action.EVENTS, EventsRoute(archive, access).answer),
+            Route(("events",), ("POST",), Action.EVENTS, EventsRoute(archive, access, running.activity).answer),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

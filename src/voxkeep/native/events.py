@@ -62,8 +62,8 @@ class Receipt(Struct):
 class EventsRoute:
     """Answers /events."""
 
-    def __init__(self, archive: Archive, access: Access) -> None:
-        self._activity = Activity(archive)
+    def __init__(self, archive: Archive, access: Access, activity: Activity) -> None:
+        self._activity = activity
         self._access = access
         self._retry_after_s = archive.settings.server.retry_after_seconds
 

@@ -18,12 +18,12 @@ _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def background(archive: Archive) -> AsyncIterator[None]:
+async def background(archive: Archive, activity: Activity) -> AsyncIterator[None]:
     """Run the loops for as long as the context lasts; begins with a sweep of half-written files."""
     rule = archive.settings.deliver
     deliveries = Deliveries(archive, rule)
     sending = (_forever(deliveries.send_next) for _ in range(rule.at_once))
-    loops = [_run(archive), _forever(Activity(archive).settle), *sending]
+    loops = [_run(archive), _forever(activity.settle), *sending]
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from voxkeep.access import Access
 from voxkeep.access.audit import TOKEN_LIKE
+from voxkeep.activity import Activity, Running
 from voxkeep.archive import Archive
 from voxkeep.native.api import NativeApi
 from voxkeep.server.app import App, Dialect
@@ -37,11 +38,12 @@ FAILED = 1
 GC_THRESHOLD = 20_000
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
-DIALECTS: Sequence[Callable[[Archive, Access], Dialect]] = (
+Maker = Callable[[Archive, Access, Running], Dialect]
+DIALECTS: Sequence[Maker] = (
     XimaApi,
-    EightByEightApi,
-    KazooApi,
-    KazooIngest,
+    lambda archive, access, _: EightByEightApi(archive, access),
+    lambda archive, access, _: KazooApi(archive, access),
+    lambda archive, access, _: KazooIngest(archive, access),
     NativeApi,
 )
 """Every API that is served; each knows its own path."""
@@ -158,21 +160,23 @@ async def serve(
     *,
     access_log: bool = False,
     more: Sequence[socket.socket] = (),
+    running: Running | None = None,
 ) -> None:
     """Serve `archive` until a signal ends it, `access` running; `ready` is told the URL once requests are answered.
 
-    The same is served on `more` sockets that are bound already.
+    The same is served on `more` sockets that are bound already. Without `running`, calls are taken and none placed.
 
     Raises SettingsError when certificate and key cannot be used, and SystemExit(1) when the address cannot be listened
     on; the log tells why.
     """
-    app = ZeroCopy(App(archive, [made(archive, access) for made in DIALECTS], settings))
+    running = running or Running(Activity(archive))
+    app = ZeroCopy(App(archive, [made(archive, access, running) for made in DIALECTS], settings))
     config = _config(app, settings, access_log=access_log)
     # lists make many short-lived rows: collecting them seldom, and never what stays for good, costs nothing
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     try:
-        async with background(archive):
+        async with background(archive, running.activity):
             await _Announcing(config, ready, more).serve()
     except SystemExit:  # uvicorn could not listen, has told why, and would end with a code that means something else
         raise SystemExit(FAILED) from None

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from voxkeep.access import Access, Action, Principal
 from voxkeep.access.http import by_bearer, narrowed, record_refusal, switched_on
+from voxkeep.activity import Running
 from voxkeep.archive import Archive
 from voxkeep.archive.model import Tenant
 from voxkeep.vendors.xima.audio import BANDWIDTH_LIMIT_EXCEEDED, AudioRoute
@@ -36,8 +37,9 @@ class XimaApi:
     prefix = PREFIX
     any_text = False
 
-    def __init__(self, archive: Archive, access: Access) -> None:
+    def __init__(self, archive: Archive, access: Access, running: Running) -> None:
         self._access = access
+        self._running = running
         lists, audio, rosters = Lists(archive, access), AudioRoute(archive, access), Rosters(archive, access)
         self._routes: tuple[Route[Answer], ...] = (
             Route(("v2", "recordings"), ("GET",), Action.LIST, lists.recordings),

@@ -1,0 +1,1 @@
+"""Live metrics: what a wallboard shows, kept up to date by each event."""
